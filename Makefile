@@ -1,0 +1,56 @@
+# make run    install, set up, ingest the demo case file, answer a question, serve
+# make test   everything that CI runs (but the checks)      make check   linters, types, architecture
+# make soak   the long versions of the tests that kill and mutate
+# make bench  all benchmarks, or: make bench ONLY=search    make clean   remove the environment (not var/)
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+HOST ?= 127.0.0.1
+PORT ?= 8000
+BIN := .venv/bin
+
+.PHONY: run test check soak bench lock clean chromium
+
+run: .venv/installed
+	@$(BIN)/python manage.py setup
+	@$(BIN)/python manage.py demo
+	@exec $(BIN)/python manage.py serve --host $(HOST) --port $(PORT)
+
+test: .venv/installed-dev chromium
+	$(BIN)/python -m tests.run
+
+check: .venv/installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m pytest -q tests/test_structure.py
+
+soak: .venv/installed-dev
+	PINCITE_TEST_KILLS=50 PINCITE_TEST_MUTATIONS=1000 $(BIN)/python -m pytest tests/test_kill.py tests/ingestion/test_malformed.py
+
+bench: .venv/installed-dev
+	$(BIN)/python -m bench $(ONLY)
+
+# torch comes first and with what it needs, because its builds differ by machine (CPU, CUDA); everything
+# else is installed exactly as locked.
+.venv/installed: requirements.lock
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint requirements.lock torch
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements.lock
+	@touch $@
+
+.venv/installed-dev: .venv/installed requirements-dev.lock
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --requirement requirements-dev.lock
+	@touch $@
+
+# The browser tests use the system's Chromium; where it cannot be installed they say so and are skipped.
+chromium:
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null \
+	|| { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && apt-get update -qq && apt-get install -y -qq chromium; } >/dev/null 2>&1 \
+	|| echo "No Chromium here and none could be installed: the browser tests are skipped."
+
+lock: .venv/installed-dev
+	$(BIN)/python docker/lock.py
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
