@@ -1,0 +1,149 @@
+"""Any server that speaks OpenAI's chat API: vLLM, SGLang, Ollama, `python -m inference.server`."""
+
+import asyncio
+import math
+import re
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+from weakref import finalize
+
+import httpx
+
+from inference import wire
+from inference.errors import BadReply, Cancelled, InferenceError, Unavailable
+from inference.generator import GeneratorConfig, Message, Options
+from inference.generator.pump import POLL_SECONDS, Gone, Put, pump
+
+DEFAULT_WINDOW = 8192
+LETTERS = re.compile(r"[A-Za-z ]")
+LETTERS_PER_TOKEN = 3
+TOKENS_PER_FOREIGN_CHARACTER = 2
+
+
+class RemoteGenerator:
+    """Thread-safe. Opening it calls nobody; the first use does."""
+
+    def __init__(self, config: GeneratorConfig) -> None:
+        self._config = config
+        self._host = urlsplit(config.url).netloc
+        self._options = wire.client_options(config.url, config.api_key, config.timeout_seconds)
+        self._client = httpx.Client(**self._options)
+        finalize(self, self._client.close)
+
+    @cached_property
+    def name(self) -> str:
+        """The model asked for; without one, the first that the server lists as able to write."""
+        if self._config.model:
+            return self._config.model
+        entries = [e for e in wire.models(self._client) if "embed" not in str(e.get("task", ""))]
+        if not entries:
+            raise BadReply("The inference server lists no models. Set the generator's model.")
+        return str(entries[0]["id"])
+
+    @cached_property
+    def window(self) -> int:
+        """As configured, else what the server says (max_model_len, which vLLM and SGLang tell), else 8192."""
+        if self._config.window:
+            return self._config.window
+        try:
+            entries = wire.models(self._client)
+        except Unavailable:
+            raise
+        except InferenceError:  # not every server lists its models
+            return DEFAULT_WINDOW
+        told = next((e.get("max_model_len") for e in entries if e["id"] == self.name), None)
+        return told if isinstance(told, int) and told > 0 else DEFAULT_WINDOW
+
+    def count_tokens(self, text: str) -> int:
+        """An estimate, since the tokenizer is elsewhere; rather too high than too low.
+
+        ASCII letters and spaces: three to a token (English has four to five, German in a tokenizer made for
+        English two and a half). Digits, punctuation, line breaks: one each, since many tokenizers split them.
+        Other characters: two each.
+        """
+        letters = len(LETTERS.findall(text))
+        foreign = sum(not character.isascii() for character in text)
+        single = len(text) - letters - foreign
+        return math.ceil(letters / LETTERS_PER_TOKEN + single + foreign * TOKENS_PER_FOREIGN_CHARACTER)
+
+    def stream(
+        self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
+    ) -> Iterator[str]:
+        def produce(put: Put, gone: Gone) -> None:
+            body = _body(self.name, messages, options)
+            with wire.typed_errors(self._config.url):
+                asyncio.run(self._watched(body, put, gone))
+
+        yield from pump(produce, cancelled, options.deadline_seconds)
+
+    async def _watched(self, body: dict[str, Any], put: Put, gone: Gone) -> None:
+        """Read the reply; when the caller goes, hang up at once, even while the server is silent."""
+        reading = asyncio.create_task(self._read(body, put))
+        while not reading.done():
+            await asyncio.wait({reading}, timeout=POLL_SECONDS)
+            if gone():
+                reading.cancel()
+        if reading.cancelled():
+            raise Cancelled
+        reading.result()
+
+    async def _read(self, body: dict[str, Any], put: Put) -> None:
+        async with (
+            httpx.AsyncClient(**self._options) as client,
+            client.stream("POST", "/v1/chat/completions", json=body) as response,
+        ):
+            if response.status_code != httpx.codes.OK:
+                await response.aread()
+                wire.raise_for_status(response)
+            async for piece in self._pieces(response):
+                put(piece)
+
+    async def _pieces(self, response: httpx.Response) -> AsyncIterator[str]:
+        """The text of each event. A reply without its end is an error, lest half an answer pass for one."""
+        finished = False
+        async for line in response.aiter_lines():
+            data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
+            if data == "[DONE]":
+                return
+            if not data:
+                continue
+            text, ended = self._event(data)
+            finished = finished or ended
+            if text:
+                yield text
+        if not finished:
+            raise Unavailable(f"The reply of the inference server at {self._host} broke off.")
+
+    def _event(self, data: str) -> tuple[str, bool]:
+        """Text of one event, and whether it ends the answer."""
+        event = wire.parse(data, self._host)
+        if "error" in event:
+            error = event["error"]
+            code = error.get("code") if isinstance(error, dict) else None
+            status = code if isinstance(code, int) else 503
+            raise wire.problem(self._host, status, data)
+        try:
+            choices = event["choices"]
+            if not choices:  # the closing event with the usage
+                return "", False
+            text = (choices[0].get("delta") or {}).get("content") or ""
+            return str(text), choices[0].get("finish_reason") is not None
+        except (KeyError, TypeError, AttributeError, IndexError) as error:
+            raise BadReply(f"The inference server at {self._host} sent an event without text.") from error
+
+
+def _body(model: str, messages: Sequence[Message], options: Options) -> dict[str, Any]:
+    body: dict[str, Any] = {
+        "model": model,
+        "messages": [{"role": message.role, "content": message.content} for message in messages],
+        "max_tokens": options.max_tokens,
+        "temperature": options.temperature,
+        "stream": True,
+    }
+    if options.stop:
+        body["stop"] = list(options.stop)
+    if options.repetition_penalty != 1.0:  # an extension of vLLM and SGLang: sent only where it is wanted
+        body["repetition_penalty"] = options.repetition_penalty
+    return body

@@ -1,0 +1,31 @@
+"""One row of logits into one token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Sampling:
+    temperature: float = 0.0  # 0 = greedy
+    repetition_penalty: float = 1.0  # 1 = none
+
+
+def pick(logits: Tensor, sampling: Sampling, written: Sequence[int]) -> int:
+    """logits: (V,), `written`: the tokens generated so far."""
+    if sampling.repetition_penalty != 1.0 and written:
+        logits = _penalise(logits, sampling.repetition_penalty, written)
+    if sampling.temperature <= 0:
+        return int(logits.argmax())
+    chances = torch.softmax(logits.float() / sampling.temperature, dim=-1)
+    return int(torch.multinomial(chances, 1))
+
+
+def _penalise(logits: Tensor, penalty: float, written: Sequence[int]) -> Tensor:
+    """Divide positive and multiply negative logits of tokens already written."""
+    seen = torch.tensor(sorted(set(written)), device=logits.device)
+    scores = logits[seen]
+    penalised = torch.where(scores > 0, scores / penalty, scores * penalty)
+    return logits.index_copy(0, seen, penalised)

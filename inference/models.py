@@ -1,0 +1,37 @@
+"""The local models of a server, each opened at its first use."""
+
+from functools import cached_property
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from inference.embedder import Embedder, EmbedderConfig, open_embedder
+from inference.generator import GeneratorConfig
+
+if TYPE_CHECKING:
+    from inference.generator.local import LocalGenerator
+
+
+class Models:
+    def __init__(self, embedder: EmbedderConfig, generator: GeneratorConfig) -> None:
+        self._embedder_config = embedder
+        self._generator_config = generator
+        # Two first requests must not load the same model twice; the one model never waits for the other.
+        self._opening_embedder, self._opening_generator = Lock(), Lock()
+
+    def embedder(self) -> Embedder:
+        with self._opening_embedder:
+            return self._embedder
+
+    def generator(self) -> "LocalGenerator":
+        with self._opening_generator:
+            return self._generator
+
+    @cached_property
+    def _embedder(self) -> Embedder:
+        return open_embedder(self._embedder_config)
+
+    @cached_property
+    def _generator(self) -> "LocalGenerator":
+        from inference.generator.local import LocalGenerator
+
+        return LocalGenerator(self._generator_config)

@@ -1,0 +1,157 @@
+"""OpenAI's wire format from the server's side: what a request may hold, what a reply looks like."""
+
+import json
+import time
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+from inference.errors import ContextTooLong, InferenceError, ModelMissing, Unavailable
+from inference.generator import Message, Options
+
+MOST_INPUTS = 2048  # texts in one call, as at OpenAI
+MOST_TOKENS = 32_768
+ROLES = {"system", "user", "assistant"}
+
+
+class Refused(InferenceError):
+    """The request is wrong."""
+
+    def __init__(self, message: str, status: int = 400, code: str = "invalid_request") -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Chat:
+    messages: tuple[Message, ...]
+    options: Options
+    stream: bool
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body)
+    except ValueError as error:
+        raise Refused("The request is not JSON.") from error
+    if not isinstance(value, dict):
+        raise Refused("The request is not an object.")
+    return value
+
+
+def chat(body: dict[str, Any], deadline_seconds: float) -> Chat:
+    """The parts we know; a client's other settings are ignored."""
+    messages = body.get("messages")
+    if not isinstance(messages, list) or not messages:
+        raise Refused("messages must be a list that is not empty.")
+    limit = "max_completion_tokens" if "max_completion_tokens" in body else "max_tokens"
+    options = Options(
+        max_tokens=int(_number(body, limit, 256, (1, MOST_TOKENS))),
+        temperature=_number(body, "temperature", 0.0, (0.0, 2.0)),
+        repetition_penalty=_number(body, "repetition_penalty", 1.0, (0.01, 10.0)),
+        stop=tuple(_texts(body, "stop")),
+        deadline_seconds=deadline_seconds,
+    )
+    return Chat(tuple(_message(value) for value in messages), options, bool(body.get("stream")))
+
+
+def inputs(body: dict[str, Any]) -> list[str]:
+    """The texts to embed."""
+    texts = _texts(body, "input")
+    if not 0 < len(texts) <= MOST_INPUTS:
+        raise Refused(f"input must have 1 to {MOST_INPUTS} texts.")
+    return texts
+
+
+def check_model(body: dict[str, Any], ours: str) -> None:
+    """Never answer with another model than the one asked for: an index must not mix two."""
+    asked = body.get("model")
+    if asked and asked != ours:
+        raise Refused(f"There is no model “{asked}” here, only “{ours}”.", 404, "model_not_found")
+
+
+def error(problem: InferenceError) -> tuple[int, dict[str, Any]]:
+    """Status and body."""
+    status, code = 500, "server_error"
+    if isinstance(problem, Refused):
+        status, code = problem.status, problem.code
+    elif isinstance(problem, ContextTooLong):
+        status, code = 400, "context_length_exceeded"
+    elif isinstance(problem, ModelMissing):
+        status, code = 404, "model_not_found"
+    elif isinstance(problem, Unavailable):
+        status, code = 503, "unavailable"
+    kind = "server_error" if status >= 500 else "invalid_request_error"
+    return status, {"error": {"message": str(problem), "type": kind, "code": code}}
+
+
+def embeddings(name: str, vectors: list[list[float]], tokens: int) -> dict[str, Any]:
+    data = [{"object": "embedding", "index": i, "embedding": vector} for i, vector in enumerate(vectors)]
+    usage = {"prompt_tokens": tokens, "total_tokens": tokens}
+    return {"object": "list", "model": name, "data": data, "usage": usage}
+
+
+def completion(name: str, text: str, finish: str, usage: tuple[int, int]) -> dict[str, Any]:
+    """usage: tokens of the prompt and of the answer."""
+    prompt, written = usage
+    message = {"role": "assistant", "content": text}
+    return {
+        **_head(name, "chat.completion"),
+        "choices": [{"index": 0, "message": message, "finish_reason": finish}],
+        "usage": {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written},
+    }
+
+
+def chunk(head: dict[str, Any], text: str, finish: str | None = None) -> str:
+    """One server-sent event."""
+    delta = {"content": text} if text else {}
+    return event({**head, "choices": [{"index": 0, "delta": delta, "finish_reason": finish}]})
+
+
+def chunk_head(name: str) -> dict[str, Any]:
+    """What all events of one answer share."""
+    return _head(name, "chat.completion.chunk")
+
+
+def event(value: dict[str, Any]) -> str:
+    return f"data: {json.dumps(value, ensure_ascii=False)}\n\n"
+
+
+def _head(name: str, kind: str) -> dict[str, Any]:
+    return {"id": f"chatcmpl-{uuid4().hex}", "object": kind, "created": int(time.time()), "model": name}
+
+
+def _message(value: Any) -> Message:
+    if not isinstance(value, dict) or value.get("role") not in ROLES:
+        raise Refused("A message needs a role: system, user or assistant.")
+    content = value.get("content")
+    if isinstance(content, list):  # OpenAI's parts; only text is understood here
+        content = _joined(content)
+    if not isinstance(content, str):
+        raise Refused("The content of a message must be text.")
+    return Message(value["role"], content)
+
+
+def _joined(parts: list[Any]) -> str | None:
+    texts = [part.get("text") for part in parts if isinstance(part, dict)]
+    known = [text for text in texts if isinstance(text, str)]
+    return "".join(known) if len(known) == len(parts) else None
+
+
+def _texts(body: dict[str, Any], name: str) -> list[str]:
+    value = body.get(name) or []
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise Refused(f"{name} must be a string or a list of strings.")
+    return texts
+
+
+def _number(body: dict[str, Any], name: str, default: float, limits: tuple[float, float]) -> float:
+    value = body.get(name)
+    if value is None:
+        return default
+    least, most = limits
+    if isinstance(value, bool) or not isinstance(value, int | float) or not least <= value <= most:
+        raise Refused(f"{name} must be a number from {least:g} to {most:g}.")
+    return value
