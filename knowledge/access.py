@@ -1,0 +1,124 @@
+"""The only door to matters and what is in them.
+
+Every view, API operation and command that acts for a person gets its objects here. What does not exist and
+what the person may not see are the same `Http404`; a member who lacks the role gets `PermissionDenied`.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.contrib.auth.models import AnonymousUser, User
+from django.core.exceptions import PermissionDenied
+from django.db.models import QuerySet
+from django.http import Http404
+
+from knowledge.models import Answer, Document, Matter, Membership, Role, Transfer, Upload, Version
+
+Person = User | AnonymousUser
+
+_SEAL = object()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """The matters and documents a person may read for this request. Made only in this module."""
+
+    user_id: int
+    matter_ids: frozenset[UUID]
+    document_ids: frozenset[UUID] | None = None  # None: every document of those matters
+    seal: object = field(default=None, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        if self.seal is not _SEAL:
+            raise TypeError("A Scope is made only by knowledge.access.")
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.matter_ids or self.document_ids == frozenset()
+
+
+def matters_of(person: Person) -> QuerySet[Matter]:
+    if not person.is_authenticated:
+        return Matter.objects.none()
+    return Matter.objects.filter(memberships__user=person)
+
+
+def role_in(person: Person, matter: Matter) -> Role | None:
+    if not person.is_authenticated:
+        return None
+    row = Membership.objects.filter(matter=matter, user=person).first()
+    return Role(row.role) if row else None
+
+
+def matter_for(person: Person, matter_id: UUID, role: Role = Role.READER) -> Matter:
+    matter = matters_of(person).filter(pk=matter_id).first()
+    if matter is None:
+        raise Http404("No such matter.")
+    _require(person, matter, role)
+    return matter
+
+
+def document_for(person: Person, document_id: UUID, role: Role = Role.READER) -> Document:
+    rows = Document.objects.select_related("matter", "current")
+    document = rows.filter(pk=document_id, matter__in=matters_of(person)).first()
+    if document is None:
+        raise Http404("No such document.")
+    _require(person, document.matter, role)
+    return document
+
+
+def version_for(person: Person, version_id: UUID) -> Version:
+    rows = Version.objects.select_related("document__matter")
+    version = rows.filter(pk=version_id, document__matter__in=matters_of(person)).first()
+    if version is None:
+        raise Http404("No such document.")
+    return version
+
+
+def upload_for(person: Person, upload_id: UUID, role: Role = Role.READER) -> Upload:
+    rows = Upload.objects.select_related("matter")
+    upload = rows.filter(pk=upload_id, matter__in=matters_of(person)).first()
+    if upload is None:
+        raise Http404("No such upload.")
+    _require(person, upload.matter, role)
+    return upload
+
+
+def transfer_for(person: Person, transfer_id: UUID) -> Transfer:
+    """Only who may upload has to do with files that are still on their way."""
+    rows = Transfer.objects.select_related("upload__matter")
+    transfer = rows.filter(pk=transfer_id, upload__matter__in=matters_of(person)).first()
+    if transfer is None:
+        raise Http404("No such transfer.")
+    _require(person, transfer.upload.matter, Role.MEMBER)
+    return transfer
+
+
+def answer_for(person: Person, answer_id: UUID) -> Answer:
+    answers = Answer.objects.select_related("matter", "asker")
+    answer = answers.filter(pk=answer_id, matter__in=matters_of(person)).first()
+    if answer is None:
+        raise Http404("No such answer.")
+    return answer
+
+
+def scope_for(
+    person: Person, matter: Matter | None = None, document_ids: Iterable[UUID] | None = None
+) -> Scope:
+    """What this person may read: everything of theirs, or one matter, or some documents of it."""
+    matters = matters_of(person)
+    if matter is not None:
+        matters = matters.filter(pk=matter.pk)
+    matter_ids = frozenset(matters.values_list("pk", flat=True))
+    documents = None
+    if document_ids is not None:
+        readable = Document.objects.filter(pk__in=list(document_ids), matter__in=matter_ids)
+        documents = frozenset(readable.values_list("pk", flat=True))
+    return Scope(person.pk or 0, matter_ids, documents, seal=_SEAL)
+
+
+def _require(person: Person, matter: Matter, role: Role) -> None:
+    held = role_in(person, matter)
+    if held is None or held < role:
+        raise PermissionDenied(f"This needs the role “{role.label}” in the matter.")

@@ -1,0 +1,63 @@
+"""Questions over REST: one JSON answer, or server-sent events while it is written."""
+
+from collections.abc import AsyncIterator
+from http import HTTPStatus
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Router
+
+from knowledge import access, answers, streams, writing
+from knowledge.api.auth import person_of
+from knowledge.api.problems import problem
+from knowledge.api.schemas import AnswerOut, Problem, QuestionIn
+from knowledge.draft import Event
+from knowledge.models import Answer
+
+router = Router(tags=["answers"])
+
+
+@router.post(
+    "/matters/{uuid:matter_id}/ask",
+    response={200: AnswerOut, 422: Problem, 503: Problem},
+    summary="Ask a question about a matter",
+    description=(
+        "With `Accept: text/event-stream` the answer comes as events: `answer` (evidence and key quotes), "
+        "`text` (pieces as generated), `sentence` (a completed sentence with its checked citations), "
+        "then `done` or `problem`."
+    ),
+)
+def ask(request: HttpRequest, matter_id: UUID, body: QuestionIn) -> HttpResponseBase | AnswerOut:
+    person = person_of(request)
+    matter = access.matter_for(person, matter_id)
+    scope = access.scope_for(person, matter, body.document_ids)
+    answer = answers.ask(scope, matter, person, body.question)
+    if "text/event-stream" in request.headers.get("Accept", ""):
+        return stream(answer)
+    for _ in writing.write(answer.pk, lambda: False):
+        pass
+    answer.refresh_from_db()
+    if answer.state == Answer.State.FAILED:
+        stored = {"answer": str(answer.pk), "answer_url": f"/api/v1/answers/{answer.pk}"}
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, answer.reason, **stored)
+    return AnswerOut.of(answer)
+
+
+@router.get("/answers/{uuid:answer_id}", response=AnswerOut, summary="A stored answer")
+def get_answer(request: HttpRequest, answer_id: UUID) -> AnswerOut:
+    return AnswerOut.of(access.answer_for(person_of(request), answer_id))
+
+
+def stream(answer: Answer) -> HttpResponse | StreamingHttpResponse:
+    first = streams.frame(Event("answer", AnswerOut.of(answer).model_dump(mode="json")))
+    streams.give_back_connection()
+    response = StreamingHttpResponse(_frames(first, answer.pk), content_type="text/event-stream")
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _frames(first: bytes, answer_id: UUID) -> AsyncIterator[bytes]:
+    yield first
+    async for frame in streams.server_sent(lambda cancelled: writing.write(answer_id, cancelled)):
+        yield frame

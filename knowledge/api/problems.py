@@ -1,0 +1,74 @@
+"""Errors of the API as RFC 9457 problem details."""
+
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any
+
+from django.core.exceptions import PermissionDenied
+from django.db import OperationalError
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from ninja import NinjaAPI
+from ninja.errors import AuthenticationError, HttpError, ValidationError
+
+from inference.errors import InferenceError
+from knowledge.documents import Rejected
+from knowledge.index import IndexUnavailable
+from knowledge.search import BadQuery
+
+MEDIA_TYPE = "application/problem+json"
+
+
+def problem(status: HTTPStatus, detail: str, **more: Any) -> HttpResponse:
+    body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **more}
+    response = JsonResponse(body, status=status.value, content_type=MEDIA_TYPE)
+    if status == HTTPStatus.UNAUTHORIZED:
+        response["WWW-Authenticate"] = 'Bearer realm="Pincite"'
+    return response
+
+
+def install(api: NinjaAPI) -> None:
+    """Every error of an operation, ours or the framework's, leaves the API in the one form."""
+    for error, status in STATUSES.items():
+        api.add_exception_handler(error, _handler(status))
+    api.add_exception_handler(Http404, _not_found)
+    api.add_exception_handler(ValidationError, _invalid)
+    api.add_exception_handler(HttpError, _http_error)
+    api.add_exception_handler(AuthenticationError, _unauthorized)
+
+
+STATUSES: dict[type[Exception], HTTPStatus] = {
+    PermissionDenied: HTTPStatus.FORBIDDEN,
+    BadQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    InferenceError: HTTPStatus.SERVICE_UNAVAILABLE,
+    IndexUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
+    OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+def _handler(status: HTTPStatus) -> Callable[[HttpRequest, Any], HttpResponse]:
+    def handle(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+        return problem(status, str(error))
+
+    return handle
+
+
+def _not_found(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+    # One body for what does not exist and what may not be seen.
+    return problem(HTTPStatus.NOT_FOUND, "There is nothing here, or you may not see it.")
+
+
+def _invalid(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+    errors = [
+        {"pointer": "/".join(str(part) for part in item["loc"]), "detail": item["msg"]}
+        for item in error.errors
+    ]
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not fit the schema.", errors=errors)
+
+
+def _http_error(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+    return problem(HTTPStatus(error.status_code), str(error))
+
+
+def _unauthorized(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+    return problem(HTTPStatus.UNAUTHORIZED, "Send a valid token: Authorization: Bearer pincite_…")

@@ -1,0 +1,281 @@
+"""What the API takes and gives."""
+
+from datetime import datetime
+from typing import Annotated, Any
+from uuid import UUID
+
+from ninja import Schema
+from pydantic import Field, StringConstraints
+
+from knowledge import documents, uploads
+from knowledge.models import Answer, Citation, Document, Evidence, Matter, Upload, Version
+from knowledge.search import Result
+
+
+class Problem(Schema):
+    """RFC 9457 problem details."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str
+    errors: list[dict[str, str]] = []
+
+
+class MatterIn(Schema):
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")
+    ] = Field(examples=["Harbour v. Crane Works"])
+
+
+class MatterOut(Schema):
+    id: UUID
+    name: str
+    created: datetime
+    documents: int
+    passages: int = Field(description="How many passages of it can be found.")
+    is_paused: bool = Field(description="Its documents wait to be processed.")
+
+    @staticmethod
+    def of(matter: Matter) -> "MatterOut":
+        return MatterOut(
+            id=matter.pk,
+            name=matter.name,
+            created=matter.created,
+            documents=matter.documents.count(),
+            passages=documents.passages(matter).count(),
+            is_paused=matter.is_paused,
+        )
+
+
+class FileIn(Schema):
+    path: str = Field(min_length=1, max_length=1000, examples=["letters/2031-05-04.pdf"])
+    size: int = Field(description="Bytes of the whole file.", examples=[48_211])
+
+
+class UploadOut(Schema):
+    id: UUID
+    matter_id: UUID
+    created: datetime
+    counts: dict[str, int] = Field(description="Files by state, with those refused and still arriving.")
+
+    @staticmethod
+    def of(upload: Upload) -> "UploadOut":
+        counts = uploads.counts(upload)
+        return UploadOut(id=upload.pk, matter_id=upload.matter_id, created=upload.created, counts=counts)
+
+
+class TransferOut(Schema):
+    id: UUID
+    path: str
+    size: int
+    offset: int = Field(description="Bytes that are here; send the next piece from there.")
+    document_id: UUID | None = Field(description="Once the file is complete.")
+    outcome: str = Field(description="Once complete: queued, duplicate or unchanged.")
+
+    @staticmethod
+    def of(received: uploads.Received) -> "TransferOut":
+        transfer, added = received.transfer, received.added
+        return TransferOut(
+            id=transfer.id,
+            path=transfer.path,
+            size=transfer.size,
+            offset=transfer.offset,
+            document_id=added.document.pk if added else None,
+            outcome=added.outcome if added else "",
+        )
+
+
+class CountOut(Schema):
+    count: int
+
+
+class DocumentOut(Schema):
+    id: UUID
+    matter_id: UUID
+    parent_id: UUID | None
+    path: str
+    title: str
+    media_type: str
+    size: int = Field(description="Bytes of the newest version.")
+    version: int = Field(description="Number of the newest version.")
+    state: Version.State
+    note: str = Field(description="Why it failed or is searchable only in part.")
+    same_as: str = Field(description="Path of the document with the same bytes, which is read in its place.")
+    near: str = Field(description="Path of an earlier document that says almost the same.")
+    pages: int
+    stage: str = Field(description="What is being done while it is processed.")
+    progress: int
+    total: int
+
+    @staticmethod
+    def of(row: Any) -> "DocumentOut":
+        """From a row of documents.listing()."""
+        return DocumentOut(
+            id=row.pk,
+            matter_id=row.matter_id,
+            parent_id=row.parent_id,
+            path=row.path,
+            title=row.title or "",
+            media_type=row.media_type or "",
+            size=row.size,
+            version=row.version_number,
+            state=Version.State(row.state),
+            same_as=row.same_as or "",
+            near=row.near or "",
+            note=row.note or "",
+            pages=row.page_count or 0,
+            stage=row.stage or "",
+            progress=row.progress or 0,
+            total=row.total or 0,
+        )
+
+
+class PieceOut(Schema):
+    text: str
+    marked: bool
+
+
+class PassageOut(Schema):
+    id: UUID
+    document_id: UUID
+    version_id: UUID
+    document: str
+    page: int
+    page_label: str
+    heading: str
+    start: int = Field(description="Offset in code points in the version's text.")
+    end: int
+    text: str
+    snippet: list[PieceOut]
+    score: float
+
+    @staticmethod
+    def of(result: Result) -> "PassageOut":
+        passage = result.passage
+        return PassageOut(
+            id=passage.pk,
+            document_id=passage.version.document_id,
+            version_id=passage.version_id,
+            document=passage.version.document.path,
+            page=passage.page_first,
+            page_label=result.page_label,
+            heading=passage.heading,
+            start=passage.start,
+            end=passage.end,
+            text=passage.text,
+            snippet=[PieceOut(text=piece.text, marked=piece.is_marked) for piece in result.snippet],
+            score=result.score,
+        )
+
+
+class SearchOut(Schema):
+    query: str
+    rebuilding: int = Field(description="Documents that cannot be found yet: the index is being rebuilt.")
+    results: list[PassageOut]
+
+
+class QuestionIn(Schema):
+    question: str = Field(examples=["What is the limit of liability?"])
+    document_ids: list[UUID] | None = Field(
+        None, description="Only these documents; all of them when left out."
+    )
+
+
+class CitationOut(Schema):
+    number: int
+    origin: Citation.Origin
+    document_id: UUID
+    version_id: UUID
+    document: str
+    page: int
+    page_label: str
+    start: int
+    end: int
+    quote: str = Field(description="The source's own words, checked verbatim.")
+
+    @staticmethod
+    def of(row: Citation) -> "CitationOut":
+        return CitationOut(
+            number=row.number,
+            origin=Citation.Origin(row.origin),
+            document_id=row.version.document_id,
+            version_id=row.version_id,
+            document=row.version.document.path,
+            page=row.page,
+            page_label=row.page_label,
+            start=row.start,
+            end=row.end,
+            quote=row.quote,
+        )
+
+
+class SentenceOut(Schema):
+    text: str
+    citations: list[int] = Field(description="Numbers of its citations; empty: not verified.")
+
+
+class EvidenceOut(Schema):
+    number: int
+    kind: Evidence.Kind
+    document_id: UUID
+    document: str
+    start: int
+    end: int
+
+    @staticmethod
+    def of(row: Evidence) -> "EvidenceOut":
+        return EvidenceOut(
+            number=row.number,
+            kind=Evidence.Kind(row.kind),
+            document_id=row.version.document_id,
+            document=row.version.document.path,
+            start=row.start,
+            end=row.end,
+        )
+
+
+class AnswerOut(Schema):
+    id: UUID
+    matter_id: UUID
+    question: str
+    state: Answer.State
+    reason: str
+    sentences: list[SentenceOut]
+    citations: list[CitationOut]
+    evidence: list[EvidenceOut]
+    plan: dict[str, Any]
+    model: str
+    seconds_to_first_token: float | None
+    seconds: float | None
+    created: datetime
+
+    @staticmethod
+    def of(row: Answer) -> "AnswerOut":
+        citations = row.citations.select_related("version__document")
+        evidence = row.evidence.select_related("version__document")
+        return AnswerOut(
+            id=row.pk,
+            matter_id=row.matter_id,
+            question=row.question,
+            state=Answer.State(row.state),
+            reason=row.reason,
+            sentences=[SentenceOut(**sentence) for sentence in row.sentences],
+            citations=[CitationOut.of(citation) for citation in citations],
+            evidence=[EvidenceOut.of(read) for read in evidence],
+            plan=row.plan,
+            model=row.model,
+            seconds_to_first_token=row.seconds_to_first_token,
+            seconds=row.seconds,
+            created=row.created,
+        )
+
+
+class AddedOut(Schema):
+    document: DocumentOut
+    is_new: bool = Field(description="False when the same bytes were already there under the same path.")
+
+
+def document_out(document: Document) -> DocumentOut:
+    """A document with the state of its newest version and of its work."""
+    return DocumentOut.of(documents.listing(document.matter).get(pk=document.pk))

@@ -1,0 +1,175 @@
+"""The index on a Qdrant server or cluster, through qdrant-client, with the schema of the embedded one."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+import httpx
+import numpy as np
+from numpy.typing import NDArray
+from qdrant_client import QdrantClient, models
+from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
+
+from knowledge.index import bm25
+from knowledge.index.schema import (
+    DENSE,
+    DOCUMENT,
+    FIELDS,
+    MATTER,
+    SPARSE,
+    VERSION,
+    Hit,
+    IndexConfig,
+    IndexUnavailable,
+    Point,
+    Where,
+    candidates,
+)
+
+PAGE = 1_000
+TIMEOUT_SECONDS = 30
+
+
+def connect(config: IndexConfig) -> QdrantClient:
+    # The check of versions runs in its own thread and only warns; a server that is away we tell ourselves.
+    return QdrantClient(
+        url=config.url, api_key=config.api_key or None, timeout=TIMEOUT_SECONDS, check_compatibility=False
+    )
+
+
+class ServerIndex:
+    """The client may be a connection to a server, or the client's own local mode in tests."""
+
+    def __init__(self, client: QdrantClient, config: IndexConfig) -> None:
+        self._client = client
+        self._name = config.collection
+        with _typed():
+            if not client.collection_exists(self._name):
+                self._create(config.dimensions)
+
+    def upsert(self, points: Sequence[Point]) -> None:
+        if points:
+            with _typed():
+                self._client.upsert(self._name, [_point(point) for point in points], wait=True)
+
+    def delete_version(self, version_id: UUID) -> None:
+        self._delete(VERSION, version_id)
+
+    def delete_document(self, document_id: UUID) -> None:
+        self._delete(DOCUMENT, document_id)
+
+    def query(self, dense: NDArray[np.float32], text: str, where: Where, limit: int) -> list[Hit]:
+        if where.is_empty or limit < 1:
+            return []
+        # The filter stands in each half and again around the fusion: no half can leak into the result.
+        allowed = _filter(where)
+        halves = [_half(dense.tolist(), DENSE, allowed, limit)]
+        indices, values = bm25.query(text)
+        if indices:
+            sparse = models.SparseVector(indices=indices, values=values)
+            halves.append(_half(sparse, SPARSE, allowed, limit))
+        with _typed():
+            found = self._client.query_points(
+                self._name,
+                prefetch=halves,
+                query=models.FusionQuery(fusion=models.Fusion.RRF),
+                query_filter=allowed,
+                limit=limit,
+                with_payload=False,
+            )
+        return [Hit(UUID(str(point.id)), point.score) for point in found.points]
+
+    def points(self) -> Iterator[tuple[UUID, UUID]]:
+        for record in self._scroll(None, with_payload=True):
+            yield UUID(str(record.id)), UUID((record.payload or {})[VERSION])
+
+    def delete_points(self, ids: Sequence[UUID]) -> None:
+        if ids:
+            with _typed():
+                self._client.delete(self._name, models.PointIdsList(points=[str(each) for each in ids]))
+
+    def is_empty(self) -> bool:
+        with _typed():
+            return self._client.count(self._name, exact=True).count == 0
+
+    def is_lost(self) -> bool:
+        with _typed():
+            return not self._client.collection_exists(self._name)
+
+    def count(self, where: Where) -> int:
+        if where.is_empty:
+            return 0
+        with _typed():
+            return self._client.count(self._name, count_filter=_filter(where), exact=True).count
+
+    def ids(self, where: Where) -> Iterator[UUID]:
+        if not where.is_empty:
+            yield from (UUID(str(record.id)) for record in self._scroll(_filter(where), with_payload=False))
+
+    def _scroll(self, allowed: models.Filter | None, *, with_payload: bool) -> Iterator[models.Record]:
+        offset: Any = None
+        while True:
+            with _typed():
+                records, offset = self._client.scroll(
+                    self._name, scroll_filter=allowed, limit=PAGE, offset=offset, with_payload=with_payload
+                )
+            yield from records
+            if offset is None:
+                return
+
+    def flush(self) -> None:
+        """A server that acknowledged a write with `wait` has it in its log."""
+
+    def close(self) -> None:
+        self._client.close()
+
+    def _create(self, dimensions: int) -> None:
+        self._client.create_collection(
+            self._name,
+            vectors_config={DENSE: models.VectorParams(size=dimensions, distance=models.Distance.COSINE)},
+            sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+        )
+        for field in FIELDS:
+            schema = models.KeywordIndexParams(
+                type=models.KeywordIndexType.KEYWORD, is_tenant=True if field == MATTER else None
+            )
+            self._client.create_payload_index(self._name, field, schema)
+
+    def _delete(self, field: str, value: UUID) -> None:
+        selector = models.FilterSelector(filter=_all_of([(field, [str(value)])]))
+        with _typed():
+            self._client.delete(self._name, selector, wait=True)
+
+
+def _point(point: Point) -> models.PointStruct:
+    indices, values = bm25.document(point.text)
+    vectors: dict[str, Any] = {DENSE: point.dense.tolist()}
+    if indices:
+        vectors[SPARSE] = models.SparseVector(indices=indices, values=values)
+    return models.PointStruct(id=str(point.id), vector=vectors, payload=point.payload())
+
+
+def _half(query: Any, using: str, allowed: models.Filter, limit: int) -> models.Prefetch:
+    return models.Prefetch(query=query, using=using, filter=allowed, limit=candidates(limit))
+
+
+def _filter(where: Where) -> models.Filter:
+    return _all_of(where.conditions())
+
+
+def _all_of(conditions: list[tuple[str, list[str]]]) -> models.Filter:
+    return models.Filter(
+        must=[
+            models.FieldCondition(key=field, match=models.MatchAny(any=values))
+            for field, values in conditions
+        ]
+    )
+
+
+@contextmanager
+def _typed() -> Iterator[None]:
+    try:
+        yield
+    except (ApiException, ResponseHandlingException, httpx.HTTPError, ConnectionError) as error:
+        raise IndexUnavailable(f"The Qdrant server cannot be reached or refuses: {error}") from error

@@ -1,0 +1,29 @@
+"""The rows. One file per resource; state questions are methods of the row they ask."""
+
+from knowledge.models.answer import Answer, Citation, Evidence
+from knowledge.models.document import Document, Page, Passage, Version
+from knowledge.models.generation import Generation, Indexed
+from knowledge.models.job import Job
+from knowledge.models.matter import Matter, Membership, Role
+from knowledge.models.token import ApiToken
+from knowledge.models.upload import Refused, Transfer, Upload
+
+__all__ = [
+    "Answer",
+    "ApiToken",
+    "Citation",
+    "Document",
+    "Evidence",
+    "Generation",
+    "Indexed",
+    "Job",
+    "Matter",
+    "Membership",
+    "Page",
+    "Passage",
+    "Refused",
+    "Role",
+    "Transfer",
+    "Upload",
+    "Version",
+]

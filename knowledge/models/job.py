@@ -1,0 +1,55 @@
+"""One unit of background work. The row is the truth; a message is only a wake-up that carries its id."""
+
+import uuid
+
+from django.db import models
+from django.utils import timezone
+
+from knowledge.models.document import Version
+from knowledge.models.matter import Matter
+
+ATTEMPTS = 3
+
+
+class Job(models.Model):
+    class Kind(models.IntegerChoices):
+        """In the order in which a matter's jobs are taken."""
+
+        INGEST = 1, "Ingest"  # bytes become passages
+        INDEX = 2, "Index"  # stored pages become points of another generation
+
+    class State(models.TextChoices):
+        DUE = "due", "Due"
+        RUNNING = "running", "Running"
+        DONE = "done", "Done"
+        FAILED = "failed", "Failed"
+        CANCELLED = "cancelled", "Cancelled"
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    kind = models.PositiveSmallIntegerField(choices=Kind.choices, default=Kind.INGEST)
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="jobs")
+    matter = models.ForeignKey(Matter, on_delete=models.CASCADE, related_name="jobs")
+    state = models.CharField(max_length=10, choices=State.choices, default=State.DUE)
+    attempts = models.PositiveIntegerField(default=0)
+    interruptions = models.PositiveIntegerField(default=0)  # how often the service ended in the midst of it
+    due_at = models.DateTimeField(default=timezone.now)
+    # A running job belongs to whoever holds its newest fence, until the lease runs out.
+    fence = models.PositiveIntegerField(default=0)
+    lease_until = models.DateTimeField(null=True)
+    stage = models.CharField(max_length=20, blank=True)
+    progress = models.PositiveIntegerField(default=0)
+    total = models.PositiveIntegerField(default=0)
+    reason = models.TextField(blank=True)
+    created = models.DateTimeField(auto_now_add=True)
+    finished = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["created"]
+        indexes = [models.Index(fields=["state", "due_at"]), models.Index(fields=["state", "lease_until"])]
+
+    def __str__(self) -> str:
+        return f"{self.state} job of {self.version}"
+
+    @property
+    def percent(self) -> int:
+        return round(100 * self.progress / self.total) if self.total else 0

@@ -1,0 +1,123 @@
+"""Key passages: the sentences of the retrieved passages that answer the question best, word for word.
+
+They are shown, and checked, before anything is generated; they also decide whether anything relevant was
+found. How the weights were chosen: docs/answers.md.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.embedder import Embedder
+from knowledge import highlight, sentences
+from knowledge.models import Passage
+
+PASSAGES = 12  # how many passages are looked through
+QUOTES = 4  # how many sentences are shown at most
+FROM_ONE_DOCUMENT = 3
+SHORTEST = 20  # characters
+LEAST_WORDS = 5
+# Likeness in meaning; share of the question's words in the sentence, in its passage; rank of the passage.
+MEANING, WORDS, AROUND, RANK = 0.5, 0.2, 0.2, 0.1
+# Relevance is meaning and words alone: below this the best sentence answers another question.
+RELEVANCE_MEANING, RELEVANT = 0.7, 0.32
+WORTH_SHOWING = 0.6  # of the best score
+
+
+@dataclass(frozen=True)
+class Quote:
+    """A sentence of a passage; start and end count code points of the version's text."""
+
+    passage: Passage
+    start: int
+    end: int
+    text: str
+    score: float  # 0 to 1
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    passage: Passage
+    rank: int  # of the passage, from 0
+    span: sentences.Span
+
+    @property
+    def text(self) -> str:
+        return self.span.of(self.passage.text)
+
+
+def best(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list[Quote]:
+    """The sentences worth quoting, best first; empty when nothing relevant was found."""
+    candidates = _candidates(passages)
+    if not candidates:
+        return []
+    meaning = embedder.embed_passages([candidate.text for candidate in candidates]) @ embedder.embed_query(
+        question
+    )
+    words = _shares(question, candidates, [candidate.text for candidate in candidates])
+    if (RELEVANCE_MEANING * meaning + (1 - RELEVANCE_MEANING) * words).max() < RELEVANT:
+        return []
+    around = _shares(question, candidates, [candidate.passage.text for candidate in candidates])
+    rank = np.array([1 / (1 + candidate.rank / 2) for candidate in candidates])
+    scores = MEANING * meaning + WORDS * words + AROUND * around + RANK * rank
+    return _choose(candidates, scores)
+
+
+def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
+    return [
+        _Candidate(passage, rank, span)
+        for rank, passage in enumerate(passages[:PASSAGES])
+        for span in sentences.split(passage.text)
+        if _is_statement(span.of(passage.text))
+    ]
+
+
+def _is_statement(text: str) -> bool:
+    """Not a heading, a page number or a cell of a table."""
+    return len(text) >= SHORTEST and len(highlight.WORD.findall(text)) >= LEAST_WORDS and not text.isupper()
+
+
+def _shares(question: str, candidates: Sequence[_Candidate], texts: Sequence[str]) -> NDArray[np.float64]:
+    """The share of the question's words found in each text or in what names its source, shape (N,)."""
+    wanted = highlight.terms(question)
+    if not wanted:
+        return np.zeros(len(texts))
+    found = [
+        len(wanted & (highlight.terms(text) | _names(candidate.passage)))
+        for candidate, text in zip(candidates, texts, strict=True)
+    ]
+    return np.array(found) / len(wanted)
+
+
+def _names(passage: Passage) -> set[str]:
+    """The words of the document's name, its title and the headings above: what people call a source."""
+    path = re.sub(r"[\W_]+", " ", passage.version.document.path)
+    return highlight.terms(f"{path} {passage.version.title} {passage.heading}")
+
+
+def _choose(candidates: Sequence[_Candidate], scores: NDArray[np.float64]) -> list[Quote]:
+    """The best ones, and not all from one document while others have something to say: they may differ."""
+    ranked = [_quote(candidates[place], float(scores[place])) for place in np.argsort(-scores, kind="stable")]
+    worth = [quote for quote in ranked if quote.score >= WORTH_SHOWING * scores.max()]
+    chosen: list[Quote] = []
+    for most in (FROM_ONE_DOCUMENT, QUOTES):
+        for quote in worth:
+            same = [other for other in chosen if other.passage.version_id == quote.passage.version_id]
+            if len(chosen) < QUOTES and len(same) < most and not _repeats(quote, chosen):
+                chosen.append(quote)
+    return sorted(chosen, key=lambda quote: -quote.score)
+
+
+def _quote(candidate: _Candidate, score: float) -> Quote:
+    start, passage = candidate.passage.start, candidate.passage
+    return Quote(passage, start + candidate.span.start, start + candidate.span.end, candidate.text, score)
+
+
+def _repeats(quote: Quote, quotes: list[Quote]) -> bool:
+    same = [other for other in quotes if other.passage.version_id == quote.passage.version_id]
+    return any(other.text == quote.text for other in quotes) or any(
+        quote.start < other.end and other.start < quote.end for other in same
+    )

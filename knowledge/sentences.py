@@ -1,0 +1,78 @@
+"""Sentences of legal text, as spans into it."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+ABBREVIATIONS = frozenset(
+    """
+    mr mrs ms dr prof hon st no nos sec secs art arts para paras cl inc corp co ltd llc v vs cf al
+    ed id p pp ch ex u.s u.s.c c.f.r e.g i.e etc jan feb mar apr jun jul aug sep sept oct nov dec
+    a.m p.m approx dept fig
+    """.split()
+)
+# A full stop, question or exclamation mark, closing quotes, space; or an empty line; or the end of a line
+# before a numbered clause, a list item, a heading or a line of an e-mail's head.
+_BORDER = re.compile(
+    r"[.!?;:]?[.!?]['\"”’)\]]*(?=\s)"
+    r"|\n[ \t>]*\n|[;:]\s*\n"
+    r"|\n(?=[ \t]*(?:\d{1,3}(?:\.\d{1,3})+\.?\s|\d{1,2}\.\s|\([a-z]{1,4}\)\s|[•–*-]\s|ARTICLE\s|SCHEDULE\s"
+    r"|#{1,6}\s|(?:From|To|Cc|Bcc|Date|Sent|Subject):\s))"
+)
+_LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]*)\.['\"”’)\]]*$")
+_NUMBER = re.compile(r"(?:^|\s)\(?\d{1,3}\.$")  # of a clause or a list item: no end of a sentence
+_OPENS_SENTENCE = re.compile(r"\s*['\"“‘(\[]*[A-Z0-9§•(\-]")
+LONGEST = 600
+
+
+@dataclass(frozen=True)
+class Span:
+    start: int
+    end: int
+
+    def of(self, text: str) -> str:
+        return text[self.start : self.end]
+
+
+def split(text: str, offset: int = 0) -> list[Span]:
+    """Spans of the sentences of `text`, without outer white space, shifted by `offset`."""
+    return [Span(span.start + offset, span.end + offset) for span in _trimmed(text)]
+
+
+def _trimmed(text: str) -> Iterator[Span]:
+    for start, end in _raw(text):
+        piece = text[start:end]
+        left = len(piece) - len(piece.lstrip())
+        if piece.strip():
+            yield Span(start + left, start + left + len(piece.strip()))
+
+
+def _raw(text: str) -> Iterator[tuple[int, int]]:
+    start = 0
+    for border in _BORDER.finditer(text):
+        if border.end() <= start or not _is_border(text, start, border):
+            continue
+        yield from _limited(text, start, border.end())
+        start = border.end()
+    yield from _limited(text, start, len(text))
+
+
+def _is_border(text: str, start: int, border: re.Match[str]) -> bool:
+    if "\n" in border.group():
+        return True
+    if not _OPENS_SENTENCE.match(text, border.end()):
+        return False
+    word = _LAST_WORD.search(text, max(start, border.end() - 20), border.end())
+    if word is None:
+        return not _NUMBER.search(text, max(start, border.end() - 8), border.end())
+    return word.group(1).lower() not in ABBREVIATIONS and len(word.group(1)) > 1
+
+
+def _limited(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+    """Cut what runs on for ever (tables, lists without stops) at white space."""
+    while end - start > LONGEST:
+        cut = text.rfind(" ", start + LONGEST // 2, start + LONGEST)
+        cut = cut if cut > start else start + LONGEST
+        yield start, cut
+        start = cut
+    yield start, end

@@ -1,0 +1,203 @@
+"""All settings of the project. With no environment at all it runs embedded, in `var/`, on one machine.
+
+Every variable read here is described in README.md; a test compares the two.
+"""
+
+import hashlib
+import os
+import secrets
+import sys
+import tempfile
+from pathlib import Path
+
+import dj_database_url
+
+from inference.embedder import EmbedderConfig
+from inference.generator import GeneratorConfig
+from knowledge import env
+from knowledge.index import IndexConfig
+
+# Nothing may be fetched at run time: model libraries are told so before they are imported.
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TRANSFORMERS_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["DO_NOT_TRACK"] = "1"
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+DATA_DIR = env.path("PINCITE_DATA_DIR", BASE_DIR / "var")
+DATA_DIR.mkdir(parents=True, exist_ok=True, mode=0o700)  # it holds what every matter says
+
+
+def _secret_key() -> str:
+    """The configured key, or one made at the first start and kept in the data directory."""
+    configured = env.text("PINCITE_SECRET_KEY")
+    if configured:
+        return configured
+    kept = DATA_DIR / "secret_key"
+    if not kept.exists():
+        kept.touch(mode=0o600)
+        kept.write_text(secrets.token_urlsafe(50))
+    return kept.read_text().strip()
+
+
+def _socket(directory: Path) -> Path:
+    """Where the embedded broker listens. Socket paths may have about 100 characters, so a deep one moves."""
+    socket = directory / "broker.sock"
+    if len(str(socket)) < 100:
+        return socket
+    name = hashlib.sha256(str(socket).encode()).hexdigest()[:16]
+    return Path(tempfile.gettempdir()) / f"pincite-{name}.sock"
+
+
+SECRET_KEY = _secret_key()
+DEBUG = env.boolean("PINCITE_DEBUG", default=False)
+ALLOWED_HOSTS = env.words("PINCITE_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+CSRF_TRUSTED_ORIGINS = env.words("PINCITE_TRUSTED_ORIGINS", [])
+HTTPS = env.boolean("PINCITE_HTTPS", default=False)
+
+# --- The parts: embedded by default, production twins by address -------------------------------------
+
+DATABASE_URL = env.url("DATABASE_URL", {"postgres", "postgresql", "sqlite"})
+if DATABASE_URL and not DATABASE_URL.startswith("sqlite"):
+    DATABASES = {"default": dj_database_url.parse(DATABASE_URL, conn_max_age=0, conn_health_checks=True)}
+else:
+    DATABASES = {
+        "default": {
+            "ENGINE": "django.db.backends.sqlite3",
+            "NAME": DATABASE_URL.removeprefix("sqlite:///") or str(DATA_DIR / "pincite.sqlite3"),
+            "OPTIONS": {
+                "transaction_mode": "IMMEDIATE",
+                "timeout": 30,
+                "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA foreign_keys=ON;",
+            },
+        }
+    }
+
+REDIS_URL = env.url("REDIS_URL", {"redis", "rediss", "redis+socket"})
+EMBEDDED_BROKER = not REDIS_URL
+BROKER_DIR = DATA_DIR / "broker"
+BROKER_SOCKET = _socket(BROKER_DIR)
+
+EMBEDDER = EmbedderConfig(
+    url=env.url("EMBEDDER_URL", {"http", "https"}),
+    model=env.text("EMBEDDER_MODEL"),
+    api_key=env.text("EMBEDDER_API_KEY"),
+    batch_size=env.integer("EMBEDDER_BATCH", 32, least=1, most=1024),
+)
+EMBEDDER_DIMENSIONS = env.integer("EMBEDDER_DIMENSIONS", 384, least=8, most=8192)
+GENERATOR = GeneratorConfig(
+    url=env.url("GENERATOR_URL", {"http", "https"}),
+    model=env.text("GENERATOR_MODEL"),
+    api_key=env.text("GENERATOR_API_KEY"),
+    window=env.integer("GENERATOR_WINDOW", 0, least=0, most=4_000_000),
+    cache_dir=DATA_DIR / "models",
+)
+INDEX = IndexConfig(
+    url=env.url("QDRANT_URL", {"http", "https"}),
+    api_key=env.text("QDRANT_API_KEY"),
+    path=DATA_DIR / "index",
+    dimensions=EMBEDDER_DIMENSIONS,
+)
+
+# --- How documents are cut and answers are made ------------------------------------------------------
+
+CHUNK_CHARACTERS = env.integer("PINCITE_CHUNK_CHARACTERS", 800, least=100, most=8000)
+CHUNK_OVERLAP = env.integer("PINCITE_CHUNK_OVERLAP", 100, least=0, most=1000)
+CONTEXT_TOKENS = env.integer("PINCITE_CONTEXT_TOKENS", 900, least=200, most=4_000_000)
+ANSWER_TOKENS = env.integer("PINCITE_ANSWER_TOKENS", 120, least=16, most=16_000)
+ANSWER_SECONDS = env.integer("PINCITE_ANSWER_SECONDS", 120, least=5, most=3600)
+# A small model that has left the sources does not come back to them.
+UNSUPPORTED_SENTENCES = env.integer("PINCITE_UNSUPPORTED_SENTENCES", 2, least=1, most=1000)
+MAX_FILE_BYTES = env.integer("PINCITE_MAX_FILE_MB", 200, least=1, most=4096) * 1024 * 1024
+FORM_BYTES = 1024 * 1024  # what a form may have around the file it carries
+WORKERS = env.integer("PINCITE_WORKERS", 2, least=1, most=64)
+
+# --- Django ------------------------------------------------------------------------------------------
+
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "whitenoise.runserver_nostatic",
+    "django.contrib.staticfiles",
+    "csp",
+    "django_htmx",
+    "ninja",
+    "knowledge",
+    "ingestion",
+]
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "knowledge.middleware.NoStoreMiddleware",
+]
+ROOT_URLCONF = "knowledge.urls"
+ASGI_APPLICATION = "knowledge.asgi.application"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ],
+        },
+    },
+]
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": ["'none'"],
+        "script-src": ["'self'"],
+        "style-src": ["'self'"],
+        "img-src": ["'self'", "data:"],
+        "font-src": ["'self'"],
+        "connect-src": ["'self'"],
+        "form-action": ["'self'"],
+        "base-uri": ["'none'"],
+        "frame-ancestors": ["'none'"],
+    }
+}
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator", "OPTIONS": {"min_length": 10}},
+    {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
+]
+LOGIN_URL = "login"
+LOGIN_REDIRECT_URL = "matters"
+LOGOUT_REDIRECT_URL = "login"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+LANGUAGE_CODE = "en"
+TIME_ZONE = env.text("PINCITE_TIME_ZONE", "UTC")
+USE_TZ = True
+STATIC_URL = "/static/"
+WHITENOISE_USE_FINDERS = True
+DATA_UPLOAD_MAX_NUMBER_FILES = 1_000
+FILE_UPLOAD_TEMP_DIR = None
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_SECONDS = 31_536_000 if HTTPS else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if HTTPS else None
+SESSION_COOKIE_HTTPONLY = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "stream": sys.stderr}},
+    "root": {"handlers": ["console"], "level": env.text("PINCITE_LOG_LEVEL", "WARNING")},
+}

@@ -1,0 +1,97 @@
+"""Server-sent events: a plain generator runs in its own thread, the event loop passes on what it yields.
+
+When the reader goes away the generator's `cancelled` turns true, and it is closed.
+"""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import ParamSpec, TypeVar
+
+from asgiref.sync import sync_to_async
+from django.db import connection
+
+from knowledge.draft import Event
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Work = Callable[[Callable[[], bool]], Iterator[Event]]
+KEEP_ALIVE_SECONDS = 10.0
+
+
+def give_back_connection() -> None:
+    """Close this thread's database connection before a stream that may last for minutes."""
+    if not connection.in_atomic_block:
+        connection.close()
+
+
+async def in_thread(function: Callable[P, R], *words: P.args, **named: P.kwargs) -> R:
+    """Call a function that asks the database; its connection is not held by what is streamed afterwards."""
+
+    def call() -> R:
+        try:
+            return function(*words, **named)
+        finally:
+            give_back_connection()
+
+    return await sync_to_async(call)()
+
+
+def frame(event: Event) -> bytes:
+    """One event in the wire format of text/event-stream."""
+    return f"event: {event.kind}\ndata: {json.dumps(event.data)}\n\n".encode()
+
+
+async def server_sent(work: Work) -> AsyncIterator[bytes]:
+    """Frames of the events of `work`, with a comment line now and then so that proxies keep the line open."""
+    stream = _Stream(work, asyncio.get_running_loop())
+    stream.start()
+    try:
+        while (event := await stream.next()) is not _END:
+            yield frame(event) if isinstance(event, Event) else b": waiting\n\n"
+    finally:
+        stream.gone.set()
+
+
+_END = object()
+
+
+class _Stream(threading.Thread):
+    """Runs `work` and hands its events to the event loop."""
+
+    def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(name="answer-stream", daemon=True)
+        self.gone = threading.Event()
+        self._work = work
+        self._loop = loop
+        self._queue: asyncio.Queue[object] = asyncio.Queue()
+
+    async def next(self) -> object:
+        """The next event, None when none has come for a while, or _END. Raises what `work` raised."""
+        try:
+            item = await asyncio.wait_for(self._queue.get(), KEEP_ALIVE_SECONDS)
+        except TimeoutError:
+            return None
+        if isinstance(item, BaseException):
+            raise item
+        return item
+
+    def run(self) -> None:
+        events = self._work(self.gone.is_set)
+        try:
+            for event in events:
+                self._put(event)
+                if self.gone.is_set():
+                    break
+        except BaseException as error:  # noqa: BLE001 - it must reach the reader, not die in a thread
+            self._put(error)
+        finally:
+            close = getattr(events, "close", None)
+            if close:
+                close()
+            self._put(_END)
+
+    def _put(self, item: object) -> None:
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._queue.put_nowait, item)

@@ -1,0 +1,26 @@
+"""Saying where something stands, and linking to it in the document viewer."""
+
+from urllib.parse import urlencode
+
+from django import template
+from django.urls import reverse
+
+from knowledge.models import Citation, Passage, Version
+from knowledge.pins import at
+
+register = template.Library()
+
+
+register.filter("at", at)
+
+
+@register.simple_tag
+def pin_url(row: Citation | Passage) -> str:
+    """The viewer's address for a citation or a passage, with its span highlighted."""
+    page = row.page if isinstance(row, Citation) else row.page_first
+    return viewer_url(row.version, page=page, start=row.start, end=row.end) + "#pin"
+
+
+def viewer_url(version: Version, **place: int) -> str:
+    query = urlencode({"version": version.pk, **place})
+    return f"{reverse('document', args=[version.document_id])}?{query}"

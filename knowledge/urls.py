@@ -1,0 +1,44 @@
+"""Every route of the project."""
+
+from django.contrib import admin
+from django.contrib.auth.decorators import login_not_required
+from django.contrib.auth.views import LoginView, LogoutView
+from django.urls import URLPattern, URLResolver, include, path
+
+from knowledge.api import api
+from knowledge.views import answers, documents, health, matters, members, search, viewer
+
+
+def _with_own_sign_in(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
+    """The API answers 401 by itself; the login page is for browsers."""
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            login_not_required(pattern.callback)
+    return patterns
+
+
+_api_patterns, _app_name, _namespace = api.urls
+
+urlpatterns = [
+    path("login/", LoginView.as_view(template_name="login.html"), name="login"),
+    path("logout/", LogoutView.as_view(), name="logout"),
+    path("health/", health.health, name="health"),
+    path("", matters.index, name="matters"),
+    path("matters/<uuid:matter_id>/", matters.matter, name="matter"),
+    path("matters/<uuid:matter_id>/documents/", documents.documents, name="documents"),
+    path("matters/<uuid:matter_id>/retry-failed/", documents.retry_failed, name="retry_failed"),
+    path("matters/<uuid:matter_id>/pause/", matters.pause, name="pause"),
+    path("matters/<uuid:matter_id>/search/", search.search, name="search"),
+    path("matters/<uuid:matter_id>/ask/", answers.ask, name="ask"),
+    path("matters/<uuid:matter_id>/members/", members.members, name="members"),
+    path("answers/<uuid:answer_id>/", answers.answer, name="answer"),
+    path("answers/<uuid:answer_id>/body/", answers.body, name="answer_body"),
+    path("answers/<uuid:answer_id>/stream/", answers.stream, name="answer_stream"),
+    path("documents/<uuid:document_id>/", viewer.document, name="document"),
+    path("documents/<uuid:document_id>/file/", documents.file, name="document_file"),
+    path("documents/<uuid:document_id>/retry/", documents.retry, name="document_retry"),
+    path("documents/<uuid:document_id>/cancel/", documents.cancel, name="document_cancel"),
+    path("documents/<uuid:document_id>/delete/", documents.delete, name="document_delete"),
+    path("api/v1/", include((_with_own_sign_in(_api_patterns), _app_name), namespace=_namespace)),
+    path("admin/", admin.site.urls),
+]

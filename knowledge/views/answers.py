@@ -1,0 +1,113 @@
+"""Asking, and the page of an answer: its quotes at once, its text as it is written."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+
+from inference.errors import InferenceError
+from knowledge import access, answers, streams, writing
+from knowledge.api.auth import person_of
+from knowledge.index import IndexUnavailable
+from knowledge.models import Answer, Citation, Page
+from knowledge.search import BadQuery
+from knowledge.views import matters
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence as it is shown. `is_orphaned`: it was checked, but its source has been deleted since."""
+
+    text: str
+    citations: list[Citation]
+    is_orphaned: bool
+
+
+@require_POST
+def ask(request: HttpRequest, matter_id: UUID) -> HttpResponse:
+    matter = access.matter_for(request.user, matter_id)
+    question = request.POST.get("question", "")
+    try:
+        scope = access.scope_for(request.user, matter)
+        found = answers.ask(scope, matter, person_of(request), question)
+    except BadQuery as error:
+        return matters.page(request, matter, question=question, problem=str(error), status=422)
+    except (InferenceError, IndexUnavailable) as error:
+        problem = f"The question could not be answered just now. {error}"
+        return matters.page(request, matter, question=question, problem=problem, status=503)
+    return redirect("answer", found.pk)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def answer(request: HttpRequest, answer_id: UUID) -> HttpResponse:
+    """The page; POST writes the text to its end first, for browsers that cannot follow the stream."""
+    found = access.answer_for(request.user, answer_id)
+    if request.method == "POST":
+        for _ in writing.write(found.pk, lambda: False):
+            pass
+        return redirect("answer", found.pk)
+    return render(request, "answers/answer.html", _shown(found))
+
+
+@require_safe
+def body(request: HttpRequest, answer_id: UUID) -> HttpResponse:
+    return render(request, "answers/_body.html", _shown(access.answer_for(request.user, answer_id)))
+
+
+@require_GET
+async def stream(request: HttpRequest, answer_id: UUID) -> StreamingHttpResponse:
+    """The text as it is written, as server-sent events."""
+    await streams.in_thread(lambda: access.answer_for(request.user, answer_id))
+    frames = streams.server_sent(lambda cancelled: writing.write(answer_id, cancelled))
+    response = StreamingHttpResponse(frames, content_type="text/event-stream")
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+def _shown(answer: Answer) -> dict[str, Any]:
+    cited = list(answer.citations.select_related("version__document"))
+    return {
+        "answer": answer,
+        "matter": answer.matter,
+        "key_quotes": [row for row in cited if row.origin == Citation.Origin.KEY],
+        "text_quotes": [row for row in cited if row.origin == Citation.Origin.TEXT],
+        "sentences": _sentences(answer, {row.number: row for row in cited}),
+        "by_ocr": _by_ocr(cited),
+        "readings": _readings(answer),
+        "is_open": answer.state in {Answer.State.READY, Answer.State.GENERATING},
+    }
+
+
+def _sentences(answer: Answer, cited: dict[int, Citation]) -> list[Sentence]:
+    shown = []
+    for row in answer.sentences:
+        found = [cited[number] for number in row["citations"] if number in cited]
+        if row["text"]:
+            shown.append(Sentence(row["text"], found, is_orphaned=bool(row["citations"]) and not found))
+    return shown
+
+
+def _by_ocr(cited: list[Citation]) -> set[int]:
+    """The citations whose page is a scan: they agree with what was read from it, which may be misread."""
+    scanned: dict[UUID, set[int]] = {}
+    for row in cited:
+        pages = row.version.pages.filter(kind=Page.Kind.OCR)
+        if row.version_id not in scanned:
+            scanned[row.version_id] = set(pages.values_list("number", flat=True))
+    return {row.pk for row in cited if row.page in scanned[row.version_id]}
+
+
+def _readings(answer: Answer) -> list[dict[str, Any]]:
+    """The reading plan in up to three lines; each document with its id if it is still in the matter."""
+    named = {key: answer.plan.get(key, []) for key in ("full", "by_passage", "not_read")}
+    paths = [path for group in named.values() for path in group]
+    ids = dict(answer.matter.documents.filter(path__in=paths).values_list("path", "pk"))
+    words = {"full": "read in full", "by_passage": "by passage", "not_read": "not read"}
+    return [
+        {"words": words[key], "documents": [{"path": path, "pk": ids.get(path)} for path in group]}
+        for key, group in named.items()
+        if group
+    ]

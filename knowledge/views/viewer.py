@@ -1,0 +1,117 @@
+"""The document viewer: the text of one page, with a span of it highlighted."""
+
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from knowledge import access, highlight
+from knowledge.forms import PlaceForm
+from knowledge.models import Document, Page, Version
+from knowledge.views.matters import rights
+
+
+@dataclass(frozen=True)
+class PageLine:
+    """A page as the list of pages shows it."""
+
+    number: int
+    label: str
+    kind: str
+    percent: int | None  # confidence of OCR
+    start: int
+
+    @property
+    def told(self) -> str:
+        """How its text came about; nothing where it simply is text."""
+        if self.kind == Page.Kind.OCR:
+            return "OCR" if self.percent is None else f"OCR {self.percent} %"
+        return "unreadable" if self.kind == Page.Kind.UNREADABLE else ""
+
+
+@require_safe
+def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    document = access.document_for(request.user, document_id)
+    version = version_of(request, document)
+    pages = _lines(version)
+    context = {
+        "document": document,
+        "matter": document.matter,
+        "version": version,
+        "versions": document.versions.all(),
+        "pages": pages,
+        "details": _details(version),
+        **rights(request, document.matter),
+    }
+    if pages:
+        context |= _place(version, pages, place(request))
+    return render(request, "documents/document.html", context)
+
+
+def place(request: HttpRequest) -> dict[str, Any]:
+    """The place the address names; what is not valid counts as not given."""
+    form = PlaceForm(request.GET)
+    form.is_valid()
+    return form.cleaned_data
+
+
+def version_of(request: HttpRequest, document: Document) -> Version:
+    """The version the address names, or the one that search and answers read."""
+    if "version" not in request.GET:
+        return document.current or document.latest
+    wanted = place(request).get("version")
+    if wanted is None:
+        raise Http404("No such document.")
+    version = access.version_for(request.user, wanted)
+    if version.document_id != document.pk:
+        raise Http404("No such document.")
+    return version
+
+
+def _lines(version: Version) -> list[PageLine]:
+    fields = version.pages.order_by("number").values_list("number", "label", "kind", "confidence", "start")
+    return [
+        PageLine(number, label, kind, None if sure is None else round(100 * sure), start)
+        for number, label, kind, sure, start in fields
+    ]
+
+
+def _place(version: Version, pages: list[PageLine], place: dict[str, Any]) -> dict[str, Any]:
+    """The page to show, its neighbours, and its text with the part of the span that stands on it marked."""
+    at = _index(pages, place)
+    text = version.pages.values_list("text", flat=True).get(number=pages[at].number)
+    start, end = place.get("start"), place.get("end")
+    span = (start, end) if start is not None and end is not None and start < end else None
+    begin = pages[at].start
+    ranges = [(span[0] - begin, span[1] - begin)] if span else []
+    return {
+        "page": pages[at],
+        "previous": pages[at - 1] if at else None,
+        "next": pages[at + 1] if at + 1 < len(pages) else None,
+        "pieces": highlight.spans(text, ranges),
+        "span": span,
+        "starts_before": span is not None and span[0] < begin < span[1],
+        "goes_on": span is not None and span[0] < begin + len(text) < span[1],
+    }
+
+
+def _index(pages: list[PageLine], place: dict[str, Any]) -> int:
+    """Where in the list the wanted page is: by number, else where the span starts; past the end: the last."""
+    number, start = place.get("page"), place.get("start")
+    if number is not None:
+        before = [index for index, line in enumerate(pages) if line.number <= number]
+    else:
+        before = [index for index, line in enumerate(pages) if line.start <= (start or 0)]
+    return before[-1] if before and (number or start) else 0
+
+
+def _details(version: Version) -> list[tuple[str, str]]:
+    """What the file itself says about where it comes from, as lines of a table."""
+    return [
+        (str(key).replace("_", " ").capitalize(), str(value))
+        for key, value in version.metadata.items()
+        if value not in (None, "", [], {})
+    ]
