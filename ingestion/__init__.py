@@ -1,0 +1,1 @@
+"""Stored bytes to searchable passages, on the queue."""

@@ -1,0 +1,57 @@
+"""`manage.py serve`: the whole service in one process."""
+
+import signal
+import sys
+import threading
+from argparse import ArgumentParser
+from typing import Any
+
+import uvicorn
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from inference.errors import InferenceError
+from ingestion.broker import BrokerFailed
+from ingestion.service import AlreadyRunning, running
+from knowledge import engines, generations
+from knowledge.index import IndexUnavailable
+
+
+class Command(BaseCommand):
+    help = "Serve the web app and the API, and do the background work, in one process."
+
+    def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+
+    def handle(self, *_args: Any, **options: Any) -> None:
+        # The server passes a signal on when it has closed; as an exit it closes the rest too.
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+        try:
+            with running():
+                generations.restore()
+                threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
+                self.stdout.write(f"Pincite is at http://{options['host']}:{options['port']}/")
+                self._serve(options["host"], options["port"])
+        except (AlreadyRunning, BrokerFailed, IndexUnavailable) as error:
+            raise CommandError(str(error)) from error
+
+    def _serve(self, host: str, port: int) -> None:
+        config = uvicorn.Config(
+            "knowledge.asgi:application",
+            host=host,
+            port=port,
+            lifespan="off",
+            log_level="warning",
+            proxy_headers=settings.HTTPS,
+            timeout_graceful_shutdown=5,
+        )
+        uvicorn.Server(config).run()
+
+    def _warm_up(self) -> None:
+        """Load the models while the first pages are already served."""
+        try:
+            generations.embedder(generations.current()).embed_query("warm")
+            engines.generator()
+        except InferenceError as error:
+            self.stderr.write(f"The model could not be loaded: {error}")

@@ -1,0 +1,125 @@
+"""How a result leaves the sandbox: JSON and raw bytes in the scratch folder, nothing that could execute.
+
+The reader trusts nothing: what does not fit the form is the work of a parser gone wrong.
+"""
+
+import json
+import os
+import stat
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, get_args
+
+from ingestion.parse.errors import Code, ParseError, ParserKilled
+from ingestion.parse.parsed import Attachment, Kind, Page, Parsed, Refusal
+
+RESULT = "result.json"
+OUT_OF_MEMORY = "Reading the file needed more memory than is allowed."
+MOST_BYTES = 512 * 1024**2
+MOST_RESULT_BYTES = 256 * 1024**2  # all text of one file
+GARBAGE = "The parser left something that is not a result."
+
+
+def write(scratch: Path, parsed: Parsed) -> None:
+    pages = [
+        {**asdict(page), "boxes": _put(scratch, f"boxes-{page.number}", page.boxes)} for page in parsed.pages
+    ]
+    attachments = [
+        {"name": attachment.name, "file": _put(scratch, f"attachment-{place}", attachment.content)}
+        for place, attachment in enumerate(parsed.attachments)
+    ]
+    result = {
+        "media_type": parsed.media_type,
+        "title": parsed.title,
+        "metadata": parsed.metadata,
+        "pages": pages,
+        "attachments": attachments,
+        "refused": [asdict(refusal) for refusal in parsed.refused],
+    }
+    (scratch / RESULT).write_text(json.dumps(result), encoding="utf-8")
+
+
+def write_error(scratch: Path, error: ParseError) -> None:
+    (scratch / RESULT).write_text(
+        json.dumps({"code": error.code, "message": error.message}), encoding="utf-8"
+    )
+
+
+def read(scratch: Path) -> Parsed:
+    """The result that a child left. Raises the ParseError it left, or ParserKilled for anything else."""
+    try:
+        result = json.loads(take(scratch, RESULT, MOST_RESULT_BYTES))
+        if "code" in result:
+            raise _error(result)
+        return _parsed(scratch, result)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ParserKilled("crashed", GARBAGE) from error
+
+
+def take(scratch: Path, name: str, most: int = MOST_BYTES) -> bytes:
+    """The content of a plain file of the scratch folder. Raises ValueError for anything else: a link, a pipe,
+    a way out of the folder, a file that is larger than `most`.
+    """
+    opened = os.open(scratch / Path(name).name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(opened, "rb") as handle:
+        found = os.fstat(opened)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > most:
+            raise ValueError(name)
+        return handle.read(most)
+
+
+def _put(scratch: Path, name: str, content: bytes | None) -> str | None:
+    if content is None:
+        return None
+    (scratch / name).write_bytes(content)
+    return name
+
+
+def _get(scratch: Path, name: str | None) -> bytes | None:
+    if name is None:
+        return None
+    return take(scratch, name)
+
+
+def _error(result: dict[str, Any]) -> ParseError:
+    if result["code"] not in get_args(Code):
+        return ParserKilled("crashed", GARBAGE)
+    killed = result["code"] in {"timeout", "memory", "crashed"}
+    return (ParserKilled if killed else ParseError)(result["code"], str(result["message"])[:500])
+
+
+def _parsed(scratch: Path, result: dict[str, Any]) -> Parsed:
+    return Parsed(
+        media_type=_text(result["media_type"]),
+        title=_text(result["title"]),
+        metadata={_text(key): _text(value) for key, value in result["metadata"].items()},
+        pages=tuple(_page(scratch, page) for page in result["pages"]),
+        attachments=tuple(
+            Attachment(_text(each["name"]), _get(scratch, each["file"]) or b"")
+            for each in result["attachments"]
+        ),
+        refused=tuple(Refusal(_text(each["name"]), _text(each["reason"])) for each in result["refused"]),
+    )
+
+
+def _page(scratch: Path, page: dict[str, Any]) -> Page:
+    if page["kind"] not in get_args(Kind):
+        raise ValueError(page["kind"])
+    confidence = page["confidence"]
+    return Page(
+        number=int(page["number"]),
+        label=_text(page["label"]),
+        text=_text(page["text"]),
+        kind=page["kind"],
+        confidence=None if confidence is None else float(confidence),
+        width=float(page["width"]),
+        height=float(page["height"]),
+        boxes=_get(scratch, page["boxes"]),
+    )
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str) or "\x00" in value:
+        raise ValueError("not text")
+    value.encode("utf-8")  # half a surrogate pair is no text
+    return value

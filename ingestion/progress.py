@@ -1,0 +1,64 @@
+"""Following a matter in the terminal while its documents are worked on."""
+
+import time
+from datetime import datetime
+from uuid import UUID
+
+from django.core.management.base import OutputWrapper
+from django.db.models import QuerySet
+
+from knowledge import documents
+from knowledge.models import Document, Matter, Version
+
+LOOK_SECONDS = 0.5
+WORKING = (Version.State.WAITING, Version.State.PROCESSING)
+
+
+class Progress:
+    """One line per settled document; in a terminal also a line that says what is being done now."""
+
+    def __init__(self, output: OutputWrapper, matter: Matter, since: datetime) -> None:
+        self._output = output
+        self._matter = matter
+        self._since = since
+        self._told: dict[UUID, str] = {}
+
+    def watch(self) -> int:
+        """Until nothing of this matter is being worked on; returns how many documents failed."""
+        while True:
+            working = documents.unsettled(self._matter)
+            rows = list(self._rows())
+            for row in rows:
+                self._tell(row)
+            if not working:
+                return sum(state == Version.State.FAILED for state in self._told.values())
+            self._tell_now(rows, working)
+            time.sleep(LOOK_SECONDS)
+
+    def _rows(self) -> QuerySet[Document]:
+        return documents.listing(self._matter).filter(versions__created__gte=self._since).distinct()
+
+    def _tell(self, row: Document) -> None:
+        state, note = getattr(row, "state", ""), getattr(row, "note", "")
+        if state in WORKING or self._told.get(row.pk) == state:
+            return
+        self._told[row.pk] = state
+        self._clear()
+        self._output.write(f"{state:<11} {row.path}" + (f": {note}" if note else ""))
+
+    def _tell_now(self, rows: list[Document], working: int) -> None:
+        if not self._output.isatty():
+            return
+        busy = [_now(row) for row in rows if getattr(row, "state", "") == Version.State.PROCESSING]
+        self._output.write(f"\r\x1b[K{working} to go: {'; '.join(busy)}"[:150], ending="")
+        self._output.flush()
+
+    def _clear(self) -> None:
+        if self._output.isatty():
+            self._output.write("\r\x1b[K", ending="")
+
+
+def _now(row: Document) -> str:
+    stage, progress, total = (getattr(row, name, None) for name in ("stage", "progress", "total"))
+    share = f" {100 * progress // total} %" if progress and total else ""
+    return f"{row.name} {stage or ''}{share}"

@@ -1,0 +1,116 @@
+"""The embedded service: broker child, worker and scheduler of this process, for as long as it is open.
+
+The embedded index has one owner process, so everything that reads or writes it lives in that process.
+"""
+
+import fcntl
+import logging
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from celery.worker import WorkController
+from django.conf import settings
+
+from ingestion import sandbox
+from ingestion.broker import Broker
+from ingestion.celery import DISPATCH_SECONDS, RECONCILE_SECONDS, app
+from ingestion.tasks import dispatch, reconcile_all, restore
+from knowledge import engines, jobs
+
+logger = logging.getLogger(__name__)
+
+LOOK_SECONDS = 30.0  # between two looks whether the files of the index are still there
+
+
+class AlreadyRunning(Exception):
+    """Another process serves this data directory."""
+
+
+@contextmanager
+def running(*, broker: bool = settings.EMBEDDED_BROKER, work: bool = True) -> Iterator[Broker]:
+    """Run the parts that are embedded; without `work` only own the data directory.
+
+    Raises AlreadyRunning when another process owns it.
+    """
+    with ExitStack() as stack:
+        stack.enter_context(_ownership(settings.DATA_DIR / "owner.lock"))
+        stack.callback(engines.close)
+        child = Broker(settings.BROKER_DIR, settings.BROKER_SOCKET)
+        if broker and work:
+            child.start()
+            stack.callback(child.stop)
+        logger.info("Parser sandbox: %s", ", ".join(sandbox.protections()))
+        if work:
+            if not settings.INDEX.url:  # the embedded index has one owner: nobody else can be working
+                jobs.release_interrupted()
+            stack.enter_context(_worker())
+            stack.enter_context(_scheduler(child))
+        yield child
+
+
+def is_owned() -> bool:
+    """Whether a process serves this data directory now."""
+    try:
+        with _ownership(settings.DATA_DIR / "owner.lock"):
+            return False
+    except AlreadyRunning:
+        return True
+
+
+@contextmanager
+def _ownership(lock: Path) -> Iterator[None]:
+    with lock.open("w") as handle:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise AlreadyRunning(f"Another process is already serving {settings.DATA_DIR}.") from None
+        yield
+
+
+@contextmanager
+def _worker() -> Iterator[None]:
+    """A Celery worker with a pool of threads, in this process."""
+    worker = WorkController(
+        app=app, pool_cls="threads", concurrency=settings.WORKERS, loglevel="WARNING", without_mingle=True,
+        without_gossip=True, without_heartbeat=True,
+    )  # fmt: skip
+    thread = threading.Thread(target=worker.start, name="worker", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        sandbox.stop_all()
+        worker.stop()
+        thread.join(timeout=10)
+
+
+@contextmanager
+def _scheduler(broker: Broker) -> Iterator[None]:
+    """The scheduled tasks in this process; a separate deployment runs `celery beat` instead."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_tick, args=(stop, broker), name="scheduler", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join(timeout=10)
+
+
+def _tick(stop: threading.Event, broker: Broker) -> None:
+    reconciled = looked = time.monotonic()
+    while not stop.wait(DISPATCH_SECONDS):
+        try:
+            broker.ensure()
+            dispatch()
+            if time.monotonic() - looked > LOOK_SECONDS:
+                looked = time.monotonic()
+                restore()
+            if time.monotonic() - reconciled > RECONCILE_SECONDS:
+                reconciled = time.monotonic()
+                reconcile_all()
+        except Exception:  # a scheduler that dies of one bad tick would strand every later job
+            logger.exception("A scheduled task failed")
