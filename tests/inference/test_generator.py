@@ -1,0 +1,137 @@
+"""The local generator through its front door."""
+
+import threading
+import time
+
+import pytest
+
+from inference.errors import Cancelled, ContextTooLong, ModelMissing, Unavailable
+from inference.generator import GeneratorConfig, Message, Options, open_generator
+from tests.inference.conftest import wait_for
+
+QUESTION = [Message("user", "Explain in three sentences what a lease is.")]
+
+
+def never():
+    return False
+
+
+def text_of(generator, options, messages=QUESTION):
+    return "".join(generator.stream(messages, options, never))
+
+
+def test_the_default_model_answers(generator):
+    pieces = list(generator.stream(QUESTION, Options(max_tokens=30), never))
+    assert "lease" in "".join(pieces).lower()
+    assert len(pieces) > 10
+    assert (generator.name, generator.window) == ("SmolLM2-135M-Instruct", 8192)
+
+
+def test_max_tokens_is_kept(tiny_generator):
+    text = text_of(tiny_generator, Options(max_tokens=7))
+    assert 0 < tiny_generator.count_tokens(text) <= 8
+
+
+def test_the_text_ends_before_a_stop_string(generator):
+    whole = text_of(generator, Options(max_tokens=30))
+    stop = whole[20:26]
+    assert text_of(generator, Options(max_tokens=30, stop=(stop,))) == whole[: whole.index(stop)]
+
+
+def test_a_generation_stops_within_a_token_of_being_cancelled(tiny_generator):
+    pieces = []
+    stream = tiny_generator.stream(QUESTION, Options(max_tokens=2000), lambda: len(pieces) == 3)
+    with pytest.raises(Cancelled):
+        pieces.extend(stream)
+    assert len(pieces) == 3
+    assert_free(tiny_generator)
+
+
+def test_closing_the_iterator_frees_the_model(tiny_generator):
+    stream = tiny_generator.stream(QUESTION, Options(max_tokens=3000), never)
+    next(stream)
+    stream.close()
+    assert_free(tiny_generator)
+
+
+def test_a_reader_who_stalls_does_not_hold_the_model(tiny_generator):
+    stalled = tiny_generator.stream(QUESTION, Options(max_tokens=50), never)
+    next(stalled)
+    time.sleep(0.1)
+    assert text_of(tiny_generator, Options(max_tokens=5, deadline_seconds=20))
+    stalled.close()
+
+
+def test_the_deadline_ends_a_generation(generator):
+    begun = time.monotonic()
+    with pytest.raises(Unavailable, match=r"longer than 0\.3 seconds"):
+        text_of(generator, Options(max_tokens=4000, deadline_seconds=0.3))
+    assert time.monotonic() - begun < 3
+    assert_free(generator)
+
+
+def test_waiting_for_a_turn_can_be_cancelled(tiny_generator):
+    begun, enough = threading.Event(), threading.Event()
+
+    def occupy():
+        with pytest.raises(Cancelled):
+            for _ in tiny_generator.stream(QUESTION, Options(max_tokens=3000), enough.is_set):
+                begun.set()
+
+    thread = threading.Thread(target=occupy)
+    thread.start()
+    begun.wait(10)
+    asked = time.monotonic()
+    with pytest.raises(Cancelled):
+        list(tiny_generator.stream(QUESTION, Options(), lambda: time.monotonic() - asked > 0.2))
+    assert time.monotonic() - asked < 1
+    assert thread.is_alive()
+    enough.set()
+    thread.join()
+
+
+def test_generations_at_the_same_time_do_not_mix(tiny_generator):
+    expected = text_of(tiny_generator, Options(max_tokens=20))
+    got = []
+    threads = [
+        threading.Thread(target=lambda: got.append(text_of(tiny_generator, Options(max_tokens=20))))
+        for _ in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert got == [expected] * 4
+
+
+def test_a_prompt_that_does_not_fit_is_refused_before_any_work(tiny_generator):
+    with pytest.raises(ContextTooLong, match="window of 4096"):
+        text_of(tiny_generator, Options(max_tokens=10), [Message("user", "rent " * 5000)])
+
+
+def test_a_smaller_window_can_be_set(tiny):
+    small = open_generator(GeneratorConfig(model=str(tiny), device="cpu", window=64))
+    assert small.window == 64
+    with pytest.raises(ContextTooLong):
+        text_of(small, Options(max_tokens=60))
+
+
+def test_a_window_beyond_the_models_own_is_not_believed(tiny):
+    assert open_generator(GeneratorConfig(model=str(tiny), device="cpu", window=10**6)).window == 4096
+
+
+def test_tokens_are_counted_as_the_model_counts_them(generator):
+    assert generator.count_tokens("") == 0
+    assert generator.count_tokens("The rent is due.") == 5
+    assert generator.count_prompt(QUESTION) > generator.count_tokens(QUESTION[0].content)
+
+
+def test_a_device_that_is_not_there_is_named(tiny):
+    with pytest.raises(ModelMissing, match="warp"):
+        open_generator(GeneratorConfig(model=str(tiny), device="warp"))
+
+
+def assert_free(generator):
+    """The model takes the next question."""
+    wait_for(lambda: not generator._turn.locked())
+    assert text_of(generator, Options(max_tokens=2, deadline_seconds=20)) != ""

@@ -1,0 +1,84 @@
+import json
+import shutil
+
+import pytest
+import torch
+
+from inference import folder
+from inference.errors import ModelMissing
+from inference.generator import GeneratorConfig, open_generator, weights
+from tests.inference.conftest import CACHE
+
+
+def opening(model, cache):
+    return open_generator(GeneratorConfig(model=str(model), device="cpu", cache_dir=cache))
+
+
+def test_a_missing_folder_is_named(tmp_path):
+    with pytest.raises(ModelMissing, match="nowhere"):
+        opening(tmp_path / "nowhere", tmp_path)
+
+
+def test_a_folder_without_weights_is_refused(tmp_path):
+    with pytest.raises(ModelMissing, match="no weights"):
+        opening(tmp_path, tmp_path)
+
+
+def test_pickled_weights_are_refused(tiny, tmp_path):
+    copy = shutil.copytree(tiny, tmp_path / "pickled")
+    (copy / "model.safetensors").rename(copy / "pytorch_model.bin")
+    with pytest.raises(ModelMissing, match="pickled"):
+        opening(copy, tmp_path)
+
+
+@pytest.mark.parametrize("name", ["config.json", "tokenizer_config.json"])
+def test_a_model_with_code_of_its_own_is_refused(tiny, tmp_path, name):
+    copy = shutil.copytree(tiny, tmp_path / "custom")
+    config = json.loads((copy / name).read_text())
+    (copy / name).write_text(json.dumps({**config, "auto_map": {"AutoModelForCausalLM": "model.Mine"}}))
+    with pytest.raises(ModelMissing, match="code of its own"):
+        opening(copy, tmp_path)
+
+
+def test_broken_weights_are_refused(tiny, tmp_path):
+    copy = shutil.copytree(tiny, tmp_path / "broken")
+    (copy / "model.safetensors").write_bytes(b"nonsense" * 100)
+    with pytest.raises(ModelMissing, match="cannot be loaded"):
+        opening(copy, tmp_path)
+
+
+def test_a_file_that_is_no_gguf_is_refused(tmp_path):
+    text = tmp_path / "notes.txt"
+    text.write_text("not a model")
+    with pytest.raises(ModelMissing, match="GGUF"):
+        opening(text, tmp_path)
+    fake = tmp_path / "fake.gguf"
+    fake.write_bytes(b"GGUF but not really")
+    with pytest.raises(ModelMissing, match="cannot be read"):
+        opening(fake, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_several_gguf_files_need_a_choice(tmp_path):
+    (tmp_path / "a.gguf").touch()
+    (tmp_path / "b.gguf").touch()
+    with pytest.raises(ModelMissing, match="several"):
+        opening(tmp_path, tmp_path)
+
+
+def test_the_dequantised_copy_is_made_once_and_reused(smol):
+    gguf = next(folder.wheel_folder(weights.DEFAULT_PACKAGE).glob("*.gguf"))
+    made = CACHE / weights._key(gguf, torch.float32) / "model.safetensors"
+    before = made.stat().st_mtime_ns
+    again = weights.load("", CACHE, torch.device("cpu"), torch.float32)
+    assert made.stat().st_mtime_ns == before
+    assert torch.equal(again.model.get_input_embeddings().weight, smol.model.get_input_embeddings().weight)
+
+
+def test_a_changed_gguf_file_gets_a_new_copy(tmp_path):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(b"one")
+    first = weights._key(file, torch.float32)
+    file.write_bytes(b"two")
+    assert weights._key(file, torch.float32) != first
+    assert weights._key(file, torch.bfloat16) != weights._key(file, torch.float32)

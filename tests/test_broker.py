@@ -1,0 +1,55 @@
+"""The broker is only a bell: emptied or killed in the midst of the work, nothing is lost."""
+
+import os
+import signal
+import time
+
+import pytest
+import redis
+from django.conf import settings
+
+from knowledge import documents
+from knowledge.models import Job, Version
+from tests.conftest import make_people
+
+pytestmark = pytest.mark.django_db(transaction=True)
+FILES = 40
+SECONDS = 60
+
+
+def upload(people, first: int) -> None:
+    for number in range(first, first + FILES // 2):
+        text = f"Lot {number} was delivered to the quay in good order on day {number}."
+        documents.add(people.matter, f"{number}.txt", [text.encode()], people.owner)
+
+
+def wait_until(condition, seconds: float = SECONDS) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, list(Job.objects.values_list("state", "reason"))
+        time.sleep(0.1)
+
+
+def done() -> int:
+    return Version.objects.filter(state=Version.State.SEARCHABLE).count()
+
+
+def flush(broker) -> None:
+    with redis.Redis(unix_socket_path=str(settings.BROKER_SOCKET)) as client:
+        client.flushall()
+
+
+def kill(broker) -> None:
+    os.kill(broker.pid, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("harm", [flush, kill])
+def test_a_broker_that_loses_everything_costs_seconds(service, harm):
+    people = make_people()
+    upload(people, 0)
+    wait_until(lambda: done() > 2)
+    harm(service)
+    upload(people, FILES // 2)
+    wait_until(lambda: done() == FILES)
+    assert Job.objects.exclude(state=Job.State.DONE).count() == 0
+    assert Job.objects.count() == FILES

@@ -1,0 +1,107 @@
+"""A claim is cited only when the source says it; the quote is always the source's own text."""
+
+from uuid import uuid4
+
+import pytest
+
+from knowledge.citations import Checker, Read, without_markers
+
+CLAUSE = (
+    "14.2 Termination. Either party may terminate this Agreement on ninety (90) days' written notice.\n"
+    "The Supplier's aggregate liability shall not exceed EUR 4,500,000 in any contract year."
+)
+LETTER = "We wrote to you on 3 March 2031 about the crane. The gantry had by then failed twice."
+ONE, TWO = uuid4(), uuid4()
+CHECKER = Checker([Read(1, ONE, 100, CLAUSE), Read(2, TWO, 0, LETTER)])
+
+
+def test_a_verbatim_sentence_is_cited_with_its_place():
+    claim = "Either party may terminate this Agreement on ninety (90) days' written notice [1]."
+    support = CHECKER.support(claim)
+    assert support is not None
+    assert support.number == 1
+    assert CLAUSE[support.start - 100 : support.end - 100] == support.quote
+    assert "ninety (90) days" in support.quote
+
+
+def test_words_may_be_left_out_that_do_not_turn_the_meaning():
+    support = CHECKER.support("The Supplier's liability shall not exceed EUR 4,500,000.")
+    assert support is not None
+    assert "4,500,000" in support.quote
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "The Supplier's aggregate liability shall not exceed EUR 5,400,000 in any contract year.",
+        "Either party may terminate this Agreement on sixty (60) days' written notice.",
+        "The buyer must arbitrate in Geneva.",
+        "Yes.",
+        "",
+        "[1]",
+        "the of and",
+    ],
+)
+def test_what_the_source_does_not_say_is_not_cited(claim):
+    assert CHECKER.support(claim) is None
+
+
+def test_the_source_the_model_named_wins_between_equals():
+    twice = Checker([Read(1, ONE, 0, LETTER), Read(2, TWO, 500, LETTER)])
+    support = twice.support("The gantry had by then failed twice [2].")
+    assert support is not None
+    assert support.number == 2
+    assert support.start >= 500
+
+
+def test_markers_of_the_model_are_taken_out():
+    assert without_markers("It ends in June [1]. ") == "It ends in June."
+    assert without_markers("It ends [1, 2]") == "It ends"
+
+
+def test_numbers_in_brackets_do_not_count_as_numbers_of_the_claim():
+    assert CHECKER.support("The gantry had by then failed twice [7].") is not None
+
+
+LIABILITY = "Subject to clause 9, the Supplier shall pay the Buyer within thirty (30) days of the invoice."
+CAPS = "The cap is EUR 4,500,000 in 2030 and EUR 5,000,000 in 2031; the Buyer may not set off any amount."
+FOUND = "The Tribunal did not find that the Claimant had acted in bad faith during the negotiations."
+TURNED = Checker(
+    [Read(number, ONE, 0, text) for number, text in enumerate((CLAUSE, LIABILITY, CAPS, FOUND), 1)]
+)
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "The Supplier's aggregate liability shall exceed EUR 4,500,000 in any contract year.",
+        "Neither party may terminate this Agreement on ninety (90) days' written notice.",
+        "Either party must terminate this Agreement on ninety (90) days' written notice.",
+        "Either party may not terminate this Agreement on ninety (90) days' written notice.",
+        "The Buyer shall pay the Supplier within thirty (30) days of the invoice.",
+        "Subject to clause 9, the Supplier shall pay the Buyer within sixty days of the invoice.",
+        "The Supplier shall pay the Buyer within thirty (30) days of the invoice.",  # no condition
+        "The cap is USD 4,500,000 in 2030.",
+        "The cap is EUR 4,500 in 2030.",
+        "The cap is EUR 4,500,000 in 2031.",
+        "The Buyer may set off any amount.",
+        "The Tribunal did find that the Claimant had acted in bad faith.",
+        "The Claimant had acted in bad faith during the negotiations.",
+        "The Tribunal did not find that the Respondent had acted in bad faith.",
+    ],
+)
+def test_a_claim_that_turns_the_meaning_is_never_cited(claim):
+    assert TURNED.support(claim) is None
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        "Subject to clause 9, the Supplier shall pay the Buyer within thirty days of the invoice.",
+        "1. The cap is EUR 4,500,000 in 2030 [3].",
+        "The Tribunal did not find that Claimant had acted in bad faith.",
+        "the Buyer may not set off any amount",
+    ],
+)
+def test_the_same_claims_as_the_source_has_them_are_cited(claim):
+    assert TURNED.support(claim) is not None

@@ -1,0 +1,110 @@
+"""An answer while it is written: sentences are checked as they end, and places keep their numbers."""
+
+import pytest
+
+from knowledge.draft import Draft
+from knowledge.models import Answer, Citation, Document, Evidence, Page, Version
+from knowledge.pins import Texts
+
+TEXT = (
+    "The lease began on 1 March 2030. "
+    "The tenant shall pay a rent of EUR 2,400 on the first day of every month. "
+    "The landlord keeps the roof and the walls in repair.\n"
+)
+RENT = "The tenant shall pay a rent of EUR 2,400 on the first day of every month."
+
+
+@pytest.fixture
+def version(people) -> Version:
+    document = Document.objects.create(matter=people.matter, path="lease.txt")
+    version = Version.objects.create(
+        document=document, number=1, sha256="0" * 64, size=1, characters=len(TEXT)
+    )
+    half = TEXT.index("every month") + 3  # the second page begins inside of a word
+    for number, (start, text) in enumerate([(0, TEXT[:half]), (half, TEXT[half:])], start=1):
+        Page.objects.create(
+            version=version, number=number, label=str(number), kind="text", start=start, text=text
+        )
+    return version
+
+
+@pytest.fixture
+def draft(people, version) -> Draft:
+    answer = Answer.objects.create(matter=people.matter, asker=people.owner, question="What is the rent?")
+    Evidence.objects.create(answer=answer, number=1, kind="full", version=version, start=0, end=len(TEXT))
+    start = TEXT.index(RENT)
+    place = {"page": 1, "page_label": "1", "start": start, "end": start + len(RENT), "quote": RENT}
+    Citation.objects.create(answer=answer, number=1, origin=Citation.Origin.KEY, version=version, **place)
+    return Draft(answer)
+
+
+def write(draft: Draft, *pieces: str) -> list[dict]:
+    for piece in pieces:
+        list(draft.add(piece))
+        if draft.is_over:
+            break
+    list(draft.finish())
+    return draft.written
+
+
+def test_a_sentence_is_checked_as_soon_as_the_next_one_begins(draft):
+    assert [event.kind for event in draft.add("The tenant shall pay a rent of EUR 2,400 on the")] == ["text"]
+    events = list(draft.add(" first day of every month. The"))
+    assert [event.kind for event in events] == ["text", "sentence"]
+    assert events[1].data["citations"][0]["quote"] == RENT
+
+
+def test_a_place_that_was_quoted_keeps_its_number_and_a_new_one_gets_the_next(draft):
+    written = write(draft, RENT + " [1] The landlord keeps the roof and the walls in repair. ")
+    assert [sentence["citations"] for sentence in written] == [[1], [2]]
+    [new] = draft.new_citations
+    assert TEXT[new.start : new.end] == new.quote == "The landlord keeps the roof and the walls in repair."
+    assert new.page == 2
+
+
+def test_a_sentence_that_the_sources_do_not_carry_has_no_citation(draft):
+    written = write(draft, "The tenant shall pay a rent of EUR 9,900 on the first day of every month. Ok.")
+    assert written[0]["citations"] == []
+
+
+def test_the_numbers_of_the_model_are_never_shown_as_ours(draft):
+    written = write(draft, RENT + " [7]")
+    assert [sentence["text"] for sentence in written] == [RENT]
+
+
+def test_of_a_repetition_inside_one_piece_the_first_is_kept_and_the_rest_dropped(draft):
+    piece = "The landlord keeps the roof and the walls in repair. "
+    assert [row["text"] for row in write(draft, piece * 3 + "Good. ")] == [piece.strip()]
+
+
+def test_a_key_sentence_is_cited_though_the_plan_had_no_room_for_its_passage(draft):
+    Evidence.objects.update(start=0, end=20)
+    again = Draft(draft.answer)
+    assert write(again, RENT + " ")[0]["citations"] == [1]
+
+
+def test_a_model_that_goes_round_is_stopped_and_the_repetition_dropped(draft):
+    piece = "The landlord keeps the roof and the walls in repair. "
+    assert len(write(draft, *[piece] * 20)) == 1
+
+
+def test_a_model_that_has_left_the_sources_is_stopped(draft, settings):
+    settings.UNSUPPORTED_SENTENCES = 2
+    inventions = [f"The moon is made of cheese number {number} indeed. " for number in range(20)]
+    assert len(write(draft, *inventions)) == 2
+
+
+def test_a_pin_exists_only_for_the_words_that_stand_there(version):
+    texts = Texts({version.pk})
+    start = TEXT.index(RENT)
+    assert texts.pin(version.pk, start, start + len(RENT), RENT).page == 1
+    assert texts.pin(version.pk, start + 1, start + 1 + len(RENT), RENT) is None
+    assert texts.pin(version.pk, start, start + len(RENT), RENT.replace("2,400", "2,500")) is None
+    assert texts.pin(version.pk, 0, 0, "") is None
+
+
+def test_a_span_inside_a_sentence_is_widened_to_all_of_it(version):
+    texts = Texts({version.pk})
+    start = TEXT.index("rent of EUR")
+    first, last = texts.sentence(version.pk, start, start + 4)
+    assert TEXT[first:last] == RENT

@@ -1,0 +1,142 @@
+"""One contract, two engines: the embedded shard, and the server's API (its client's local mode, or a server).
+
+Set QDRANT_TEST_URL to run it against a real server too.
+"""
+
+import os
+from uuid import UUID, uuid4
+
+import numpy as np
+import pytest
+from qdrant_client import QdrantClient
+
+from knowledge.index import IndexConfig, IndexUnavailable, Point, Where
+from knowledge.index.edge import EdgeIndex
+from knowledge.index.server import ServerIndex, connect
+
+DIMENSIONS = 16
+ENGINES = ["edge", "client", *(["server"] if os.environ.get("QDRANT_TEST_URL") else [])]
+OURS, THEIRS = uuid4(), uuid4()
+
+# The client's local mode says that it ignores payload indexes; the real engines use them.
+pytestmark = pytest.mark.filterwarnings("ignore:Payload indexes have no effect:UserWarning")
+
+
+@pytest.fixture(params=ENGINES)
+def index(request, tmp_path):
+    config = IndexConfig(tmp_path / "index", DIMENSIONS, collection=f"test-{uuid4()}")
+    if request.param == "edge":
+        opened = EdgeIndex(config)
+    elif request.param == "client":
+        opened = ServerIndex(QdrantClient(":memory:"), config)
+    else:
+        config = IndexConfig(
+            tmp_path, DIMENSIONS, os.environ["QDRANT_TEST_URL"], collection=config.collection
+        )
+        opened = ServerIndex(connect(config), config)
+    yield opened
+    opened.close()
+
+
+def unit(*places: int) -> np.ndarray:
+    vector = np.zeros(DIMENSIONS, np.float32)
+    vector[list(places)] = 1
+    return vector / np.linalg.norm(vector)
+
+
+def point(text: str, *places: int, matter: UUID = OURS, document: UUID | None = None, version=None) -> Point:
+    return Point(uuid4(), unit(*places), text, matter, document or uuid4(), version or uuid4())
+
+
+def found(index, places, text, where, limit=10) -> list[UUID]:
+    return [hit.id for hit in index.query(unit(*places), text, where, limit)]
+
+
+ALL_OURS = Where(frozenset({OURS}))
+
+
+def test_the_nearest_in_meaning_comes_first(index):
+    near, far = point("one", 1), point("two", 7)
+    index.upsert([near, far])
+    assert found(index, [1], "nothing in common", ALL_OURS)[0] == near.id
+
+
+def test_a_rare_word_is_found_though_its_meaning_is_far(index):
+    points = [point(f"ordinary clause {number}", 1, 2) for number in range(80)]
+    rare = point("the Quillmarsh escrow account", 9)
+    index.upsert([*points, rare])
+    assert rare.id in found(index, [1, 2], "Quillmarsh", ALL_OURS, limit=3)
+
+
+def test_words_are_found_in_their_other_forms(index):
+    index.upsert(
+        [point("the parties terminated the lease", 3), *(point("other things", 3) for _ in range(5))]
+    )
+    assert len(found(index, [8], "termination of leases", ALL_OURS)) == 6
+    best = index.query(unit(8), "termination of leases", ALL_OURS, 1)
+    assert best[0].score > 0
+
+
+def test_no_query_crosses_the_wall(index):
+    ours, theirs = point("the secret price", 1), point("the secret price", 1, matter=THEIRS)
+    index.upsert([ours, theirs])
+    assert found(index, [1], "secret price", ALL_OURS) == [ours.id]
+    assert found(index, [1], "secret price", Where(frozenset({THEIRS}))) == [theirs.id]
+    assert set(found(index, [1], "secret price", Where(frozenset({OURS, THEIRS})))) == {ours.id, theirs.id}
+
+
+def test_documents_narrow_the_matters_and_never_widen_them(index):
+    ours, theirs = point("price", 1), point("price", 1, matter=THEIRS)
+    index.upsert([ours, point("price", 1), theirs])
+    both = frozenset({ours.document_id, theirs.document_id})
+    assert found(index, [1], "price", Where(frozenset({OURS}), both)) == [ours.id]
+
+
+@pytest.mark.parametrize("where", [Where(frozenset()), Where(frozenset({OURS}), frozenset())])
+def test_an_empty_scope_finds_nothing(index, where):
+    index.upsert([point("price", 1)])
+    assert (found(index, [1], "price", where), index.count(where), list(index.ids(where))) == ([], 0, [])
+
+
+def test_the_same_point_twice_is_one_point(index):
+    twice = point("price", 1)
+    index.upsert([twice])
+    index.upsert([twice])
+    assert index.count(ALL_OURS) == 1
+
+
+def test_a_version_is_deleted_alone_and_a_document_whole(index):
+    document = uuid4()
+    old, new = (point("price", 1, document=document) for _ in range(2))
+    other = point("price", 1)
+    index.upsert([old, new, other])
+    index.delete_version(old.version_id)
+    assert set(index.ids(ALL_OURS)) == {new.id, other.id}
+    index.delete_document(document)
+    assert set(index.ids(ALL_OURS)) == {other.id}
+
+
+def test_ids_go_on_past_one_page(index):
+    points = [point("price", place % DIMENSIONS) for place in range(2_100)]
+    index.upsert(points)
+    assert set(index.ids(ALL_OURS)) == {each.id for each in points}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "the of and", "§ 14.2(b)", "Müller ❤ 法律", "x" * 5000, "\x00", "' OR 1=1 --"]
+)
+def test_any_text_can_be_asked_for(index, text):
+    index.upsert([point("price of Müller", 1), point(text, 2)])
+    assert len(found(index, [1], text, ALL_OURS)) == 2
+
+
+def test_the_limit_holds(index):
+    index.upsert([point(f"price {number}", 1) for number in range(30)])
+    assert len(found(index, [1], "price", ALL_OURS, limit=7)) == 7
+    assert found(index, [1], "price", ALL_OURS, limit=0) == []
+
+
+def test_a_server_that_is_away_is_said_plainly(tmp_path):
+    config = IndexConfig(tmp_path, DIMENSIONS, url="http://127.0.0.1:9")
+    with pytest.raises(IndexUnavailable, match="Qdrant server"):
+        ServerIndex(QdrantClient(url=config.url, check_compatibility=False, timeout=2), config)

@@ -1,0 +1,110 @@
+"""`kill -9` at random moments of a running service: nothing lost, nothing twice, nothing stuck.
+
+At PINCITE_TEST_KILLS moments (10; `make soak` takes 50) while 200 files are ingested.
+"""
+
+import os
+import random
+import sqlite3
+import time
+from contextlib import closing, suppress
+from pathlib import Path
+from uuid import UUID, uuid5
+
+import psutil
+import pytest
+
+from bench.serving import environment, manage, serving
+from ingestion import chunks
+from ingestion.parse.parsed import Page
+
+KILLS = int(os.environ.get("PINCITE_TEST_KILLS", "10"))
+FILES = 200
+SETTLED_SECONDS = 120
+CLAUSE = "{n}.{k} The carrier of lot {n} answers for delay {k} up to EUR {n}{k}00, unless agreed otherwise.\n"
+
+
+def text_of(number: int) -> str:
+    return "".join(CLAUSE.format(n=number, k=clause) for clause in range(1, 12))
+
+
+@pytest.fixture
+def surroundings(tmp_path) -> dict[str, str]:
+    """A data directory with a matter whose 200 files wait to be ingested."""
+    made = environment(tmp_path / "data")
+    (tmp_path / "files").mkdir()
+    for number in range(FILES):
+        (tmp_path / "files" / f"{number:03}.txt").write_text(text_of(number))
+    manage({**made, "PINCITE_ADMIN_PASSWORD": "correct horse battery"}, "setup")
+    script = "from django.contrib.auth.models import User; from knowledge import matters; "
+    script += "matters.create('Lots', User.objects.get())"
+    manage(made, "shell", "--no-imports", "-c", script)
+    manage(made, "ingest", "Lots", str(tmp_path / "files"), "--no-wait")
+    return made
+
+
+def asked(surroundings: dict[str, str], query: str) -> list[tuple]:
+    database = Path(surroundings["PINCITE_DATA_DIR"]) / "pincite.sqlite3"
+    with closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=30)) as connection:
+        return connection.execute(query).fetchall()
+
+
+def settled(surroundings: dict[str, str]) -> int:
+    query = "SELECT count(*) FROM knowledge_version WHERE state NOT IN ('waiting', 'processing')"
+    return asked(surroundings, query)[0][0]
+
+
+def run_until_killed(surroundings: dict[str, str], chance: random.Random) -> None:
+    """Every third time a parser is killed first, and the service a moment later."""
+    with suppress(psutil.NoSuchProcess), serving(surroundings, make_token=False) as service:
+        time.sleep(chance.uniform(0.0, 5.0))
+        if chance.random() < 0.33:
+            for child in service.process.children():
+                with suppress(psutil.NoSuchProcess):
+                    if "__main__.py" in " ".join(child.cmdline()):
+                        child.kill()
+            time.sleep(0.05)
+        service.process.kill()
+
+
+def expected(number: int) -> set[tuple[int, int, str]]:
+    pieces = chunks.split([Page(1, "1", text_of(number))], 800, 100)
+    return {(piece.start, piece.end, piece.text) for piece in pieces}
+
+
+def test_a_service_that_is_killed_again_and_again_loses_nothing_and_does_nothing_twice(surroundings):
+    chance = random.Random(7)  # noqa: S311 - the same moments every time
+    for _ in range(KILLS):
+        run_until_killed(surroundings, chance)
+    with serving(surroundings) as service:
+        deadline = time.monotonic() + SETTLED_SECONDS
+        while (done := settled(surroundings)) < FILES:
+            assert time.monotonic() < deadline, f"{FILES - done} documents are stuck"
+            time.sleep(0.5)
+        with service.client as client:
+            [matter] = client.get("/matters").json()
+            assert (matter["documents"], matter["passages"]) == (
+                FILES,
+                sum(len(expected(n)) for n in range(FILES)),
+            )
+            found = client.get(f"/matters/{matter['id']}/search", params={"q": "lot 77 delay 3"}).json()
+            assert found["results"]
+    check(surroundings)
+    assert "0 found" in manage(surroundings, "reconcile", "--young", "0")
+
+
+def check(surroundings: dict[str, str]) -> None:
+    """Every document is searchable, with the passages that an undisturbed run makes, each once."""
+    states = asked(surroundings, "SELECT DISTINCT state FROM knowledge_version")
+    assert states == [("searchable",)]
+    rows = asked(
+        surroundings,
+        'SELECT d.path, v.id, p.id, p.start, p."end", p.text FROM knowledge_passage p'
+        " JOIN knowledge_version v ON p.version_id = v.id JOIN knowledge_document d ON v.document_id = d.id",
+    )
+    for number in range(FILES):
+        mine = [row[1:] for row in rows if row[0] == f"{number:03}.txt"]
+        assert {row[2:] for row in mine} == expected(number)
+        assert len(mine) == len(expected(number))
+        for version, passage, start, end, _ in mine:
+            assert UUID(passage) == uuid5(UUID(version), f"1:{start}:{end}")
