@@ -1,0 +1,32 @@
+"""Run all benchmarks, or those named, print their table and keep their rows."""
+
+import importlib
+import sys
+
+from bench.figure import Figure, keep, table
+
+# name → module with a function `measure() -> list[Figure]`
+BENCHMARKS = {
+    "search": "bench.search",
+    "service": "bench.service",
+}
+
+
+def main() -> int:
+    names = sys.argv[1:] or list(BENCHMARKS)
+    unknown = [name for name in names if name not in BENCHMARKS]
+    if unknown:
+        print(f"No benchmark {', '.join(unknown)}. There are: {', '.join(BENCHMARKS)}.", file=sys.stderr)
+        return 2
+    figures: list[Figure] = []
+    for name in names:
+        print(f"… {name}", file=sys.stderr)
+        measured = importlib.import_module(BENCHMARKS[name]).measure()
+        keep(measured, f"make bench ONLY={name}")
+        figures += measured
+    print(table(figures))
+    return 0 if all(figure.met is not False for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
