@@ -41,8 +41,9 @@ class Broker:
         self._wait(log)
 
     def ensure(self) -> None:
-        """Start the child again if it ended by itself. What it had not yet handed out is in its file; what that
-        has lost, the dispatcher finds.
+        """Start the child again if it ended by itself.
+
+        What it had not yet handed out is in its file; what that has lost, the dispatcher finds.
         """
         if self._process is not None and self._process.poll() is not None:
             logger.warning("The broker ended with %s and is started again.", self._process.returncode)

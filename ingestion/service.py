@@ -22,6 +22,7 @@ from knowledge import engines, jobs
 
 logger = logging.getLogger(__name__)
 
+RESTART_SECONDS = 1.0  # before a worker that broke is replaced
 LOOK_SECONDS = 30.0  # between two looks whether the files of the index are still there
 
 
@@ -72,19 +73,31 @@ def _ownership(lock: Path) -> Iterator[None]:
 
 @contextmanager
 def _worker() -> Iterator[None]:
-    """A Celery worker with a pool of threads, in this process."""
-    worker = WorkController(
-        app=app, pool_cls="threads", concurrency=settings.WORKERS, loglevel="WARNING", without_mingle=True,
-        without_gossip=True, without_heartbeat=True,
-    )  # fmt: skip
-    thread = threading.Thread(target=worker.start, name="worker", daemon=True)
+    """A Celery worker with a pool of threads, in this process; one that ends by itself is replaced."""
+    stop = threading.Event()
+    workers: list[WorkController] = []
+    thread = threading.Thread(target=_work, args=(stop, workers), name="worker", daemon=True)
     thread.start()
     try:
         yield
     finally:
+        stop.set()
         sandbox.stop_all()
-        worker.stop()
+        for worker in workers:
+            worker.stop()
         thread.join(timeout=10)
+
+
+def _work(stop: threading.Event, workers: list[WorkController]) -> None:
+    while not stop.is_set():
+        worker = WorkController(
+            app=app, pool_cls="threads", concurrency=settings.WORKERS, loglevel="WARNING",
+            without_mingle=True, without_gossip=True, without_heartbeat=True,
+        )  # fmt: skip
+        workers[:] = [worker]
+        worker.start()  # returns when it was stopped, or when it broke, which it has then logged
+        if not stop.wait(RESTART_SECONDS):
+            logger.error("The worker ended by itself and is replaced.")
 
 
 @contextmanager

@@ -39,7 +39,7 @@ def main() -> None:
         exchange.write_error(scratch, ParseError("memory", exchange.OUT_OF_MEMORY))
     except RecursionError:
         exchange.write_error(scratch, ParseError("damaged", "The file is nested too deeply to be read."))
-    except Exception:  # what a library stumbles over once it stumbles over again: no reason to try it thrice
+    except Exception:  # noqa: BLE001 - a library stumbles over the same file each time: trying thrice is vain
         traceback.print_exc()
         exchange.write_error(scratch, ParseError("damaged", STUMBLED))
 

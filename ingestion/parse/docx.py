@@ -27,6 +27,8 @@ NOT_READ = {
 SIGNS = {f"{W}tab": "\t", f"{W}br": "\n", f"{W}cr": "\n", f"{W}noBreakHyphen": "-"}
 DEEPEST = 20  # tables within tables
 
+BROKEN: tuple[type[Exception], ...] = (*office.BROKEN, OpcError)
+
 
 def parse(file: File) -> Parsed:
     office.check(file.path)
@@ -36,7 +38,7 @@ def parse(file: File) -> Parsed:
         text = "\n".join([*_blocks(document.element.body, styles, 0), *_notes(file.path, "footnote")])
         apart = {"comments": _notes(file.path, "comment"), "tracked changes": _changes(document.element.body)}
         pages = _pages(text, {label: "\n".join(lines) for label, lines in apart.items()})
-    except (OpcError, *office.BROKEN) as error:
+    except BROKEN as error:
         raise office.damaged() from error
     return Parsed(MEDIA_TYPE, pages, title=document.core_properties.title or "", metadata=_metadata(document))
 

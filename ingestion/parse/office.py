@@ -8,8 +8,8 @@ from ingestion.parse.errors import ParseError
 
 # What libraries raise on a broken package is whatever the missing piece provokes.
 BROKEN: tuple[type[Exception], ...] = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, KeyError, ValueError,
-    AttributeError, IndexError, TypeError, SyntaxError,
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError, RuntimeError, KeyError,
+    ValueError, AttributeError, IndexError, TypeError, SyntaxError,
 )  # fmt: skip
 MOST_BYTES = 256 * 1024 * 1024  # unpacked
 MOST_RATIO = 250

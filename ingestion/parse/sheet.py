@@ -13,6 +13,8 @@ from ingestion.parse.parsed import File, Page, Parsed
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
 MOST_CELLS = 5_000_000
 
+BROKEN: tuple[type[Exception], ...] = (*office.BROKEN, InvalidFileException)
+
 
 def parse(file: File) -> Parsed:
     office.check(file.path)
@@ -22,7 +24,7 @@ def parse(file: File) -> Parsed:
             warnings.simplefilter("ignore")  # styles and extensions it does not know do not matter for text
             book = openpyxl.load_workbook(handle, read_only=True, data_only=True)
             pages = [_page(number, sheet) for number, sheet in enumerate(book.worksheets, start=1)]
-    except (InvalidFileException, *office.BROKEN) as error:
+    except BROKEN as error:
         raise office.damaged() from error
     return Parsed(MEDIA_TYPE, tuple(pages), title=book.properties.title or "")
 

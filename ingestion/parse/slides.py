@@ -13,6 +13,8 @@ from ingestion.parse.parsed import File, Page, Parsed
 MEDIA_TYPE = "application/vnd.openxmlformats-officedocument.presentationml.presentation"
 DEEPEST = 10  # groups within groups
 
+BROKEN: tuple[type[Exception], ...] = (*office.BROKEN, PythonPptxError)
+
 
 def parse(file: File) -> Parsed:
     office.check(file.path)
@@ -21,7 +23,7 @@ def parse(file: File) -> Parsed:
             deck = Presentation(handle)
             pages = tuple(_page(number, slide) for number, slide in enumerate(deck.slides, start=1))
             title, author = deck.core_properties.title or "", deck.core_properties.author or ""
-    except (PythonPptxError, *office.BROKEN) as error:
+    except BROKEN as error:
         raise office.damaged() from error
     return Parsed(MEDIA_TYPE, pages, title=title, metadata={"author": author} if author else {})
 
