@@ -18,7 +18,7 @@ from starlette.routing import Route
 from inference import protocol
 from inference.embedder import EmbedderConfig
 from inference.errors import Cancelled, InferenceError
-from inference.generator import GeneratorConfig
+from inference.generator import GeneratorConfig, Stream, Usage
 from inference.models import Models
 from inference.protocol import Chat, Refused
 
@@ -103,40 +103,42 @@ class Server:
         wanted = protocol.chat(body, self._config.deadline_seconds)
         generator = await run_in_threadpool(self._models.generator)
         protocol.check_model(body, generator.name)
-        pieces = self._pieces(request, wanted)
+        gone = Event()
+        stream = generator.stream(wanted.messages, wanted.options, gone.is_set)
+        pieces = self._pieces(request, stream, gone)
         # Awaited before the reply begins, so that what is wrong with the request still gets its own status.
         first = await anext(pieces, "")
         if wanted.stream:
-            events = self._events(first, pieces, wanted)
+            events = self._events(first, pieces, stream, wanted)
             return StreamingResponse(
                 events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
             )
         text = first + "".join([piece async for piece in pieces])
-        usage = (generator.count_prompt(wanted.messages), generator.count_tokens(text))
-        return JSONResponse(protocol.completion(generator.name, text, _finish(usage[1], wanted), usage))
+        finish = _finish(stream.usage, wanted)
+        return JSONResponse(protocol.completion(generator.name, text, finish, stream.usage))
 
-    async def _pieces(self, request: Request, wanted: Chat) -> AsyncGenerator[str, None]:
+    async def _pieces(self, request: Request, stream: Stream, gone: Event) -> AsyncGenerator[str, None]:
         """The answer as it is written, until the client hangs up."""
         with self._writing.one():
-            async with _watched(request) as gone:
-                stream = self._models.generator().stream(wanted.messages, wanted.options, gone.is_set)
+            async with _watched(request, gone):
                 async for piece in iterate_in_threadpool(stream):
                     yield piece
 
-    async def _events(self, first: str, rest: AsyncIterator[str], wanted: Chat) -> AsyncIterator[str]:
+    async def _events(
+        self, first: str, rest: AsyncIterator[str], stream: Stream, wanted: Chat
+    ) -> AsyncIterator[str]:
         """Server-sent events. An error this late is an event too."""
-        generator = self._models.generator()
-        head = protocol.chunk_head(generator.name)
-        written = [first]
+        head = protocol.chunk_head(self._models.generator().name)
         try:
             yield protocol.chunk(head, first)
             async for piece in rest:
-                written.append(piece)
                 yield protocol.chunk(head, piece)
         except InferenceError as problem:
             yield protocol.event(protocol.error(problem)[1])
         else:
-            yield protocol.chunk(head, "", _finish(generator.count_tokens("".join(written)), wanted))
+            yield protocol.chunk(head, "", _finish(stream.usage, wanted))
+            if wanted.tells_usage:
+                yield protocol.last_chunk(head, stream.usage)
             yield "data: [DONE]\n\n"
 
     def _check_key(self, request: Request) -> None:
@@ -152,9 +154,8 @@ def build_app(config: ServerConfig) -> Starlette:
 
 
 @asynccontextmanager
-async def _watched(request: Request) -> AsyncIterator[Event]:
-    """An event that is set when the client has hung up, and at the end."""
-    gone = Event()
+async def _watched(request: Request, gone: Event) -> AsyncIterator[None]:
+    """`gone` is set when the client has hung up, and at the end."""
 
     async def watch() -> None:
         while not await request.is_disconnected():
@@ -163,7 +164,7 @@ async def _watched(request: Request) -> AsyncIterator[Event]:
 
     watcher = asyncio.create_task(watch())
     try:
-        yield gone
+        yield
     finally:
         gone.set()
         watcher.cancel()
@@ -193,9 +194,9 @@ async def _on_http_error(request: Request, problem: HTTPException) -> Response: 
     return JSONResponse(protocol.error(Refused(problem.detail, problem.status_code))[1], problem.status_code)
 
 
-def _finish(tokens: int, wanted: Chat) -> str:
-    """OpenAI's finish_reason; counted from the text, which can be off by a token."""
-    return "length" if tokens >= wanted.options.max_tokens else "stop"
+def _finish(taken: Usage, wanted: Chat) -> str:
+    """OpenAI's finish_reason."""
+    return "length" if (taken.written_tokens or 0) >= wanted.options.max_tokens else "stop"
 
 
 def _words(texts: list[str]) -> int:

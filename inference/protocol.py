@@ -7,7 +7,7 @@ from typing import Any
 from uuid import uuid4
 
 from inference.errors import ContextTooLong, InferenceError, ModelMissing, Unavailable
-from inference.generator import Message, Options
+from inference.generator import Message, Options, Usage
 
 MOST_INPUTS = 2048  # texts in one call, as at OpenAI
 MOST_TOKENS = 32_768
@@ -28,6 +28,7 @@ class Chat:
     messages: tuple[Message, ...]
     options: Options
     stream: bool
+    tells_usage: bool  # in a last event, as stream_options asked
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -52,8 +53,12 @@ def chat(body: dict[str, Any], deadline_seconds: float) -> Chat:
         repetition_penalty=_number(body, "repetition_penalty", 1.0, (0.01, 10.0)),
         stop=tuple(_texts(body, "stop")),
         deadline_seconds=deadline_seconds,
+        scope=_salt(body),
+        ids=tuple(_texts(body, "citation_ids")),
     )
-    return Chat(tuple(_message(value) for value in messages), options, bool(body.get("stream")))
+    asked = body.get("stream_options")
+    tells_usage = isinstance(asked, dict) and bool(asked.get("include_usage"))
+    return Chat(tuple(_message(value) for value in messages), options, bool(body.get("stream")), tells_usage)
 
 
 def inputs(body: dict[str, Any]) -> list[str]:
@@ -92,15 +97,29 @@ def embeddings(name: str, vectors: list[list[float]], tokens: int) -> dict[str, 
     return {"object": "list", "model": name, "data": data, "usage": usage}
 
 
-def completion(name: str, text: str, finish: str, usage: tuple[int, int]) -> dict[str, Any]:
-    """usage: tokens of the prompt and of the answer."""
-    prompt, written = usage
+def completion(name: str, text: str, finish: str, taken: Usage) -> dict[str, Any]:
     message = {"role": "assistant", "content": text}
     return {
         **_head(name, "chat.completion"),
         "choices": [{"index": 0, "message": message, "finish_reason": finish}],
-        "usage": {"prompt_tokens": prompt, "completion_tokens": written, "total_tokens": prompt + written},
+        "usage": usage(taken),
     }
+
+
+def usage(taken: Usage) -> dict[str, Any]:
+    """OpenAI's form."""
+    prompt, written = taken.prompt_tokens or 0, taken.written_tokens or 0
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": written,
+        "total_tokens": prompt + written,
+        "prompt_tokens_details": {"cached_tokens": taken.cached_tokens or 0},
+    }
+
+
+def last_chunk(head: dict[str, Any], taken: Usage) -> str:
+    """The event that tells the usage, after the last text."""
+    return event({**head, "choices": [], "usage": usage(taken)})
 
 
 def chunk(head: dict[str, Any], text: str, finish: str | None = None) -> str:
@@ -145,6 +164,14 @@ def _texts(body: dict[str, Any], name: str) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise Refused(f"{name} must be a string or a list of strings.")
     return texts
+
+
+def _salt(body: dict[str, Any]) -> str:
+    """vLLM's name for what keeps one tenant's cache from another."""
+    value = body.get("cache_salt")
+    if value is not None and not isinstance(value, str):
+        raise Refused("cache_salt must be a string.")
+    return value or ""
 
 
 def _number(body: dict[str, Any], name: str, default: float, limits: tuple[float, float]) -> float:

@@ -32,6 +32,37 @@ class Options:
     stop: tuple[str, ...] = ()  # the text ends before the first of these
     deadline_seconds: float = 120.0  # waiting for a turn included
     repetition_penalty: float = 1.0  # 1 = none; local: over the generated tokens, so that quoting stays free
+    # Keys what the engine remembers: what one scope has read is never seen, or timed, from another.
+    scope: str = ""
+    # If given, square brackets in the text hold nothing but these ids, with commas between several.
+    ids: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Usage:
+    """What a generation took. Each is None until it is known; a remote server tells at the end, or never."""
+
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None  # of the prompt, served from the cache
+    seconds_to_first_token: float | None = None
+    written_tokens: int | None = None
+
+
+class Stream(Protocol):
+    """Pieces of text, never half a character. Closing it ends the generation.
+
+    Raises Cancelled, ContextTooLong, Unavailable (also when the deadline passes), BadReply.
+    """
+
+    @property
+    def usage(self) -> Usage:
+        """As far as it is known now."""
+
+    def __iter__(self) -> Iterator[str]: ...
+
+    def __next__(self) -> str: ...
+
+    def close(self) -> None: ...
 
 
 class Generator(Protocol):
@@ -45,13 +76,17 @@ class Generator(Protocol):
     def count_tokens(self, text: str) -> int:
         """Exact where the tokenizer is here, else an estimate that rather errs upwards."""
 
-    def stream(
-        self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
-    ) -> Iterator[str]:
-        """Pieces of text, never half a character. Closing the iterator ends the generation.
+    def stream(self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]) -> Stream:
+        """Nothing is done before the first piece is asked for.
 
         `cancelled` is asked in the caller's own thread, at least every 50 ms while the caller waits.
-        Raises Cancelled, ContextTooLong, Unavailable (also when the deadline passes), BadReply.
+        """
+
+    def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:
+        """Read a prompt and remember it, so that a stream whose prompt begins the same starts at once.
+
+        Give the messages without what belongs to one question: the last one ends where they begin to differ.
+        Raises as a stream does.
         """
 
 

@@ -6,9 +6,9 @@ from threading import Lock
 
 from inference.device import choose_device, choose_dtype
 from inference.errors import Cancelled, ContextTooLong
-from inference.generator import GeneratorConfig, Message, Options, weights
+from inference.generator import GeneratorConfig, Message, Options, Usage, weights
 from inference.generator.engine import Engine
-from inference.generator.pump import POLL_SECONDS, Gone, Put, pump
+from inference.generator.pump import POLL_SECONDS, Gone, Pumped, Put
 from inference.generator.sampling import Sampling
 from inference.generator.text import Detokenizer, Script, StopStrings
 
@@ -35,27 +35,34 @@ class LocalGenerator:
         """Tokens of the whole prompt, with what the chat template adds."""
         return len(self._script.prompt(messages))
 
-    def stream(
-        self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
-    ) -> Iterator[str]:
-        ids = self._script.prompt(messages)
+    def stream(self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]) -> Pumped:
+        def produce(stream: Pumped, put: Put, gone: Gone) -> None:
+            ids = self._script.prompt(messages)
+            self._check_room(ids, options)
+            stream.tell(prompt_tokens=len(ids), cached_tokens=0)
+            with self._waiting(gone):
+                self._write(ids, options, stream, put, gone)
+
+        return Pumped(produce, cancelled, options.deadline_seconds)
+
+    def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:  # noqa: ARG002
+        """Nothing is remembered yet."""
+        return Usage(prompt_tokens=self.count_prompt(messages), cached_tokens=0, written_tokens=0)
+
+    def _check_room(self, ids: Sequence[int], options: Options) -> None:
         if len(ids) + options.max_tokens > self.window:
             raise ContextTooLong(
                 f"The prompt has {len(ids)} tokens and the answer may have {options.max_tokens}: "
                 f"more than the window of {self.window}."
             )
 
-        def produce(put: Put, gone: Gone) -> None:
-            with self._waiting(gone):
-                self._write(ids, options, put, gone)
-
-        yield from pump(produce, cancelled, options.deadline_seconds)
-
-    def _write(self, ids: list[int], options: Options, put: Put, gone: Gone) -> None:
+    def _write(self, ids: list[int], options: Options, stream: Pumped, put: Put, gone: Gone) -> None:
         """Generate, put the text as it becomes certain."""
         detokenizer, stops = Detokenizer(self._script.tokenizer), StopStrings(options.stop)
         sampling = Sampling(options.temperature, options.repetition_penalty)
-        for token in self._engine.generate(ids, options.max_tokens, sampling, lambda: _check(gone)):
+        tokens = self._engine.generate(ids, options.max_tokens, sampling, lambda: _check(gone))
+        for written, token in enumerate(tokens, 1):
+            stream.tell(written_tokens=written)
             _put(put, stops.feed(detokenizer.feed(token)))
             if stops.found:
                 return

@@ -4,11 +4,13 @@ And the other way round: a reader who stalls (a slow browser) never holds the mo
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from queue import Empty, SimpleQueue
 from threading import Event, Thread
+from typing import Any
 
 from inference.errors import Cancelled, InferenceError, Unavailable
+from inference.generator import Usage
 
 POLL_SECONDS = 0.05
 
@@ -17,7 +19,40 @@ Gone = Callable[[], bool]
 Produce = Callable[[Put, Gone], None]
 
 
-def pump(produce: Produce, cancelled: Callable[[], bool], deadline_seconds: float) -> Iterator[str]:
+class Pumped:
+    """A stream whose pieces a producer puts. The producer begins when the first piece is asked for."""
+
+    def __init__(
+        self, produce: Callable[["Pumped", Put, Gone], None], cancelled: Gone, deadline_seconds: float
+    ) -> None:
+        self._usage: dict[str, Any] = {}
+        self._began: float | None = None
+        self._pieces = pump(lambda put, gone: produce(self, put, gone), cancelled, deadline_seconds)
+
+    @property
+    def usage(self) -> Usage:
+        return Usage(**self._usage)
+
+    def tell(self, **known: float) -> None:
+        """Fields of the usage; any thread may call this."""
+        self._usage = {**self._usage, **known}
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        if self._began is None:
+            self._began = time.monotonic()
+        piece = next(self._pieces)
+        if "seconds_to_first_token" not in self._usage:
+            self.tell(seconds_to_first_token=time.monotonic() - self._began)
+        return piece
+
+    def close(self) -> None:
+        self._pieces.close()
+
+
+def pump(produce: Produce, cancelled: Callable[[], bool], deadline_seconds: float) -> Generator[str]:
     """What `produce` puts. It must end soon after gone() is true; what it raises is raised here."""
     pieces: SimpleQueue[str | BaseException | None] = SimpleQueue()
     closed = Event()

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import re
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,8 +13,8 @@ import httpx
 
 from inference import wire
 from inference.errors import BadReply, Cancelled, InferenceError, Unavailable
-from inference.generator import GeneratorConfig, Message, Options
-from inference.generator.pump import POLL_SECONDS, Gone, Put, pump
+from inference.generator import GeneratorConfig, Message, Options, Usage
+from inference.generator.pump import POLL_SECONDS, Gone, Pumped, Put
 
 DEFAULT_WINDOW = 8192
 LETTERS = re.compile(r"[A-Za-z ]")
@@ -68,19 +68,25 @@ class RemoteGenerator:
         single = len(text) - letters - foreign
         return math.ceil(letters / LETTERS_PER_TOKEN + single + foreign * TOKENS_PER_FOREIGN_CHARACTER)
 
-    def stream(
-        self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
-    ) -> Iterator[str]:
-        def produce(put: Put, gone: Gone) -> None:
+    def stream(self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]) -> Pumped:
+        def produce(stream: Pumped, put: Put, gone: Gone) -> None:
             body = _body(self.name, messages, options)
             with wire.typed_errors(self._config.url):
-                asyncio.run(self._watched(body, put, gone))
+                asyncio.run(self._watched(body, stream, put, gone))
 
-        yield from pump(produce, cancelled, options.deadline_seconds)
+        return Pumped(produce, cancelled, options.deadline_seconds)
 
-    async def _watched(self, body: dict[str, Any], put: Put, gone: Gone) -> None:
+    def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:
+        """By an answer of one token: whether the server remembers is its own affair."""
+        options = Options(max_tokens=1, scope=scope, deadline_seconds=self._config.timeout_seconds)
+        stream = self.stream(messages, options, cancelled)
+        for _ in stream:
+            pass
+        return stream.usage
+
+    async def _watched(self, body: dict[str, Any], stream: Pumped, put: Put, gone: Gone) -> None:
         """Read the reply; when the caller goes, hang up at once, even while the server is silent."""
-        reading = asyncio.create_task(self._read(body, put))
+        reading = asyncio.create_task(self._read(body, stream, put))
         while not reading.done():
             await asyncio.wait({reading}, timeout=POLL_SECONDS)
             if gone():
@@ -89,7 +95,7 @@ class RemoteGenerator:
             raise Cancelled
         reading.result()
 
-    async def _read(self, body: dict[str, Any], put: Put) -> None:
+    async def _read(self, body: dict[str, Any], stream: Pumped, put: Put) -> None:
         async with (
             httpx.AsyncClient(**self._options) as client,
             client.stream("POST", "/v1/chat/completions", json=body) as response,
@@ -97,10 +103,10 @@ class RemoteGenerator:
             if response.status_code != httpx.codes.OK:
                 await response.aread()
                 wire.raise_for_status(response)
-            async for piece in self._pieces(response):
+            async for piece in self._pieces(response, stream):
                 put(piece)
 
-    async def _pieces(self, response: httpx.Response) -> AsyncIterator[str]:
+    async def _pieces(self, response: httpx.Response, stream: Pumped) -> AsyncIterator[str]:
         """The text of each event. A reply without its end is an error, lest half an answer pass for one."""
         finished = False
         async for line in response.aiter_lines():
@@ -109,21 +115,26 @@ class RemoteGenerator:
                 return
             if not data:
                 continue
-            text, ended = self._event(data)
+            event = self._parsed(data)
+            stream.tell(**_usage(event))
+            text, ended = self._event(event)
             finished = finished or ended
             if text:
                 yield text
         if not finished:
             raise Unavailable(f"The reply of the inference server at {self._host} broke off.")
 
-    def _event(self, data: str) -> tuple[str, bool]:
-        """Text of one event, and whether it ends the answer."""
+    def _parsed(self, data: str) -> dict[str, Any]:
+        """An event, unless it tells an error."""
         event = wire.parse(data, self._host)
-        if "error" in event:
-            error = event["error"]
-            code = error.get("code") if isinstance(error, dict) else None
-            status = code if isinstance(code, int) else 503
-            raise wire.problem(self._host, status, data)
+        if "error" not in event:
+            return event
+        error = event["error"]
+        code = error.get("code") if isinstance(error, dict) else None
+        raise wire.problem(self._host, code if isinstance(code, int) else 503, data)
+
+    def _event(self, event: dict[str, Any]) -> tuple[str, bool]:
+        """Text of one event, and whether it ends the answer."""
         try:
             choices = event["choices"]
             if not choices:  # the closing event with the usage
@@ -134,6 +145,21 @@ class RemoteGenerator:
             raise BadReply(f"The inference server at {self._host} sent an event without text.") from error
 
 
+def _usage(event: dict[str, Any]) -> dict[str, int]:
+    """What an event tells of it; servers differ in how much they tell."""
+    told = event.get("usage")
+    if not isinstance(told, dict):
+        return {}
+    details = told.get("prompt_tokens_details")
+    cached = details.get("cached_tokens") if isinstance(details, dict) else None
+    known = {
+        "prompt_tokens": told.get("prompt_tokens"),
+        "cached_tokens": cached,
+        "written_tokens": told.get("completion_tokens"),
+    }
+    return {name: count for name, count in known.items() if isinstance(count, int)}
+
+
 def _body(model: str, messages: Sequence[Message], options: Options) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": model,
@@ -141,9 +167,14 @@ def _body(model: str, messages: Sequence[Message], options: Options) -> dict[str
         "max_tokens": options.max_tokens,
         "temperature": options.temperature,
         "stream": True,
+        "stream_options": {"include_usage": True},
     }
     if options.stop:
         body["stop"] = list(options.stop)
     if options.repetition_penalty != 1.0:  # an extension of vLLM and SGLang: sent only where it is wanted
         body["repetition_penalty"] = options.repetition_penalty
+    if options.scope:  # vLLM, SGLang and our own server: no prefix is shared between salts
+        body["cache_salt"] = options.scope
+    if options.ids:  # our own server's; others ignore it
+        body["citation_ids"] = list(options.ids)
     return body

@@ -11,7 +11,7 @@ import pytest
 from inference.app import ServerConfig, build_app
 from inference.embedder import EmbedderConfig, open_embedder
 from inference.errors import Cancelled, ContextTooLong, InferenceError, Unavailable
-from inference.generator import GeneratorConfig, Message, Options, open_generator
+from inference.generator import GeneratorConfig, Message, Options, Usage, open_generator
 from inference.server import main
 from tests.inference.conftest import KEY, serving, wait_for
 
@@ -48,6 +48,22 @@ def test_remote_text_equals_local_text(remote, tiny_generator):
     local = "".join(tiny_generator.stream(ASK, options, never))
     assert not local.isascii()
     assert "".join(remote.stream(ASK, options, never)) == local
+
+
+def test_both_tell_what_the_generation_took(remote, tiny_generator):
+    for generator in (remote, tiny_generator):
+        stream = generator.stream(ASK, Options(max_tokens=9, scope="a matter"), never)
+        assert stream.usage == Usage()
+        assert "".join(stream)
+        assert stream.usage.prompt_tokens == tiny_generator.count_prompt(ASK)
+        assert stream.usage.written_tokens == 9
+        assert stream.usage.cached_tokens is not None
+        assert stream.usage.seconds_to_first_token > 0
+
+
+def test_both_can_be_warmed(remote, tiny_generator):
+    for generator in (remote, tiny_generator):
+        assert generator.warm(ASK, "a matter", never).prompt_tokens == tiny_generator.count_prompt(ASK)
 
 
 def test_stop_strings_and_penalties_are_passed_on(remote, tiny_generator):
