@@ -1,6 +1,7 @@
 # make run    install, set up, ingest the demo case file, answer a question, serve
 # make test   everything that CI runs (but the checks)      make check   linters, types, architecture
 # make soak   the long versions of the tests that kill and mutate
+# make evaluate SET=FOLDER   retrieval on a question set, beside published figures (docs/retrieval.md)
 # make bench  all benchmarks, or: make bench ONLY=search    make clean   remove the environment (not var/)
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -8,7 +9,7 @@ HOST ?= 127.0.0.1
 PORT ?= 8000
 BIN := .venv/bin
 
-.PHONY: run test check soak bench lock clean chromium
+.PHONY: run test check soak bench evaluate lock clean chromium
 
 run: .venv/installed
 	@$(BIN)/python manage.py setup
@@ -30,6 +31,12 @@ soak: .venv/installed-dev
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench $(ONLY)
+
+# In a data directory of its own, where the files of a set stay for the next run.
+evaluate: .venv/installed
+	@test -n "$(SET)" || { echo 'Name a question set: make evaluate SET=FOLDER. docs/retrieval.md tells the formats.'; exit 2; }
+	@PINCITE_DATA_DIR=var/evaluation $(BIN)/python manage.py migrate --verbosity 0
+	@for set in $(SET); do PINCITE_DATA_DIR=var/evaluation $(BIN)/python manage.py evaluate $$set --keep --out var/evaluation/reports || exit 1; done
 
 # torch comes first and with what it needs, because its builds differ by machine (CPU, CUDA); everything
 # else is installed exactly as locked.

@@ -57,7 +57,7 @@ class Command(BaseCommand):
         rejected = 0
         for path, name in files:
             try:
-                added = documents.add(upload.matter, name, _chunks(path), by=None, upload=upload)
+                added = documents.add(upload.matter, name, read_chunks(path), by=None, upload=upload)
             except (documents.Rejected, OSError) as error:
                 rejected += 1
                 self.stderr.write(f"rejected    {name}: {error}")
@@ -111,7 +111,7 @@ def _files(paths: list[Path]) -> Iterator[tuple[Path, str]]:
                 yield inner, inner.relative_to(path).as_posix()
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def read_chunks(path: Path) -> Iterator[bytes]:
     with path.open("rb") as handle:
         while chunk := handle.read(READ_BYTES):
             yield chunk

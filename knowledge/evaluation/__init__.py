@@ -1,0 +1,1 @@
+"""Measuring retrieval on question sets: the arithmetic, the sets, the report. See docs/retrieval.md."""
