@@ -7,22 +7,44 @@ from uuid import uuid5
 
 from django.db import transaction
 
-from ingestion import chunks
+from ingestion import chunks, description
 from ingestion.parse.parsed import Page as Parsed
 from ingestion.parse.parsed import Parsed as ParsedFile
-from knowledge import generations, jobs, similar
-from knowledge.models import Generation, Page, Passage, Version
+from knowledge import generations, jobs, similar, threads
+from knowledge.models import Correspondent, Generation, Page, Passage, Version
 
 ROWS_AT_ONCE = 200
+LANGUAGE_PAGES = 20  # the first pages tell the language
 
 
 def describe(lease: jobs.Lease, version: Version, parsed: ParsedFile) -> None:
-    """What the file says about itself."""
+    """What the file says about itself, and the conversation that it belongs to."""
+    found = description.fields(parsed)
     with transaction.atomic():
+        thread = threads.join(version, found["message_id"], description.named_messages(parsed.metadata))
         lease.hold()
         Version.objects.filter(pk=version.pk).update(
-            media_type=parsed.media_type, title=parsed.title[:500], metadata=parsed.metadata
+            media_type=parsed.media_type, metadata=parsed.metadata, thread=thread, **found
         )
+        version.correspondents.all().delete()
+        Correspondent.objects.bulk_create(
+            description.correspondents(version, parsed.metadata), batch_size=ROWS_AT_ONCE
+        )
+
+
+def describe_text(version: Version) -> None:
+    """What only the whole text tells: its language, and the numbers that are stamped on its pages."""
+    rows = list(version.pages.order_by("number").only("number", "text"))
+    stamps = description.stamps(rows)
+    for page in rows:
+        page.bates = stamps.get(page.pk, "")
+    Page.objects.bulk_update([page for page in rows if page.bates], ["bates"], batch_size=ROWS_AT_ONCE)
+    found = [page.bates for page in rows if page.bates] or [""]
+    Version.objects.filter(pk=version.pk).update(
+        bates_first=found[0],
+        bates_last=found[-1],
+        language=description.language("".join(page.text for page in rows[:LANGUAGE_PAGES])),
+    )
 
 
 def store(lease: jobs.Lease, version: Version, pages: Sequence[Parsed], *, is_first: bool) -> None:

@@ -183,6 +183,7 @@ def _settle(reading: Reading, *, has_attachments: bool) -> None:
         jobs.fail(lease, note)
         return
     near = similar.find(version)
+    pages.describe_text(version)
     with transaction.atomic():
         _complete(lease, version)
         jobs.finish(lease)

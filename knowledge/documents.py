@@ -8,7 +8,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Count, OuterRef, QuerySet, Subquery
+from django.db.models import OuterRef, QuerySet, Subquery
 
 from knowledge import blobs, generations, jobs, paths, queue
 from knowledge.index import IndexUnavailable
@@ -99,6 +99,7 @@ def _add(matter: Matter, path: str, incoming: blobs.Incoming, origin: Origin) ->
         size=incoming.size,
         created_by=origin.by,
         upload=origin.upload,
+        custodian=origin.upload.custodian if origin.upload else "",
         same_as=first,
         state=Version.State.DUPLICATE if first else Version.State.WAITING,
     )
@@ -262,7 +263,6 @@ def listing(matter: Matter) -> QuerySet[Document]:
     """The documents of a matter, each with the state of its newest version and of its work."""
     newest = Version.objects.filter(document=OuterRef("pk")).order_by("-number")
     job = Job.objects.filter(version__document=OuterRef("pk")).order_by("-created")
-    pages = newest.annotate(count=Count("pages")).values("count")
     return matter.documents.annotate(
         state=Subquery(newest.values("state")[:1]),
         note=Subquery(newest.values("note")[:1]),
@@ -272,7 +272,7 @@ def listing(matter: Matter) -> QuerySet[Document]:
         near=Subquery(newest.values("near__path")[:1]),
         size=Subquery(newest.values("size")[:1]),
         version_number=Subquery(newest.values("number")[:1]),
-        page_count=Subquery(pages[:1]),
+        page_count=Subquery(newest.values("page_count")[:1]),
         stage=Subquery(job.values("stage")[:1]),
         progress=Subquery(job.values("progress")[:1]),
         total=Subquery(job.values("total")[:1]),

@@ -39,8 +39,9 @@ class Received:
     added: Added | None = None
 
 
-def begin(matter: Matter, by: User | None) -> Upload:
-    return Upload.objects.create(matter=matter, by=by)
+def begin(matter: Matter, by: User | None, custodian: str = "") -> Upload:
+    """An upload of files that were all collected from one custodian, if one is named."""
+    return Upload.objects.create(matter=matter, by=by, custodian=" ".join(custodian.split())[:200])
 
 
 def announce(upload: Upload, name: str, size: int) -> Transfer:
@@ -114,7 +115,7 @@ REPORT_HEAD = (
 def report(upload: Upload) -> Iterator[list[str]]:
     """A line for each file of the upload, and for what was inside of it: what came in, what became of it."""
     kinds = {f"{kind}_pages": Count("pages", filter=Q(pages__kind=kind)) for kind in Page.Kind}
-    rows = upload.versions.annotate(page_count=Count("pages"), **kinds)
+    rows = upload.versions.annotate(**kinds)
     for row in rows.select_related("document", "same_as__document", "near").order_by("document__path"):
         yield [_plain(cell) for cell in _line(row)]
     for refused in upload.refused.all():

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import docx
-from docx.document import Document
 from docx.opc.exceptions import OpcError
 from lxml import etree
 
@@ -40,7 +39,8 @@ def parse(file: File) -> Parsed:
         pages = _pages(text, {label: "\n".join(lines) for label, lines in apart.items()})
     except BROKEN as error:
         raise office.damaged() from error
-    return Parsed(MEDIA_TYPE, pages, title=document.core_properties.title or "", metadata=_metadata(document))
+    said = office.properties(document.core_properties)
+    return Parsed(MEDIA_TYPE, pages, title=document.core_properties.title or "", metadata=said)
 
 
 def _pages(text: str, apart: Mapping[str, str]) -> tuple[Page, ...]:
@@ -110,13 +110,3 @@ def _changes(body: Any) -> Iterator[str]:
             deed = "inserted" if change.tag == f"{W}ins" else "deleted"
             author, date = change.get(f"{W}author", "unknown"), change.get(f"{W}date", "no date")
             yield f"{author} {deed} ({date}): {text}"
-
-
-def _metadata(document: Document) -> dict[str, str]:
-    properties = document.core_properties
-    found = {
-        "author": properties.author or "",
-        "created": properties.created.isoformat() if properties.created else "",
-        "modified": properties.modified.isoformat() if properties.modified else "",
-    }
-    return {name: value for name, value in found.items() if value}

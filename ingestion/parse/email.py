@@ -24,6 +24,7 @@ def parse(file: File) -> Parsed:
     metadata = {header.lower(): value for header, value in headers.items() if value}
     metadata["message-id"] = _header(message, "Message-ID")
     metadata["in-reply-to"] = _header(message, "In-Reply-To")
+    metadata["references"] = _header(message, "References")
     return Parsed(
         "message/rfc822",
         pages,

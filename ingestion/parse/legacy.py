@@ -42,10 +42,16 @@ def _kreuzberg(file: File, media_type: str) -> Parsed:
             raise ParseError("encrypted", ENCRYPTED) from error
         raise ParseError("damaged", DAMAGED) from error
     metadata: dict[str, Any] = dict(found.metadata or {})
-    authors = metadata.get("authors") or []
+    said = {
+        "author": ", ".join(metadata.get("authors") or []),
+        "created": str(metadata.get("created_at") or ""),
+        "modified": str(metadata.get("modified_at") or ""),
+    }
     pages = plain.numbered(list(plain.parts(plain.clean(found.content))))
     title = str(metadata.get("title") or "")
-    return Parsed(media_type, pages, title=title, metadata={"author": ", ".join(authors)} if authors else {})
+    return Parsed(
+        media_type, pages, title=title, metadata={name: value for name, value in said.items() if value}
+    )
 
 
 def _sheet(number: int, book: Any, name: str) -> Page:

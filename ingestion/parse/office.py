@@ -3,7 +3,9 @@
 import zipfile
 import zlib
 from pathlib import Path
+from typing import Any
 
+from ingestion.parse import plain
 from ingestion.parse.errors import ParseError
 
 # What libraries raise on a broken package is whatever the missing piece provokes.
@@ -40,6 +42,16 @@ def check_sizes(members: list[zipfile.ZipInfo]) -> None:
 def declares_entities(content: bytes) -> bool:
     """In ASCII and in what is a superset of it, in UTF-16 and UTF-32; EBCDIC counts as an attack."""
     return b"<!ENTITY" in content.replace(b"\x00", b"") or content.startswith(b"\x4c\x6f\xa7\x94")
+
+
+def properties(core: Any) -> dict[str, str]:
+    """Who wrote an office file, and when it was made and last changed, from its core properties."""
+    found = {
+        "author": getattr(core, "author", None) or getattr(core, "creator", None) or "",
+        "created": core.created.isoformat() if core.created else "",
+        "modified": core.modified.isoformat() if core.modified else "",
+    }
+    return {name: plain.clean(value) for name, value in found.items() if value}
 
 
 def damaged() -> ParseError:

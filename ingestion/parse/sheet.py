@@ -26,7 +26,8 @@ def parse(file: File) -> Parsed:
             pages = [_page(number, sheet) for number, sheet in enumerate(book.worksheets, start=1)]
     except BROKEN as error:
         raise office.damaged() from error
-    return Parsed(MEDIA_TYPE, tuple(pages), title=book.properties.title or "")
+    said = office.properties(book.properties)
+    return Parsed(MEDIA_TYPE, tuple(pages), title=book.properties.title or "", metadata=said)
 
 
 def _page(number: int, sheet: Any) -> Page:

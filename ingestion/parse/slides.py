@@ -22,10 +22,10 @@ def parse(file: File) -> Parsed:
         with file.path.open("rb") as handle:
             deck = Presentation(handle)
             pages = tuple(_page(number, slide) for number, slide in enumerate(deck.slides, start=1))
-            title, author = deck.core_properties.title or "", deck.core_properties.author or ""
+            title, said = deck.core_properties.title or "", office.properties(deck.core_properties)
     except BROKEN as error:
         raise office.damaged() from error
-    return Parsed(MEDIA_TYPE, pages, title=title, metadata={"author": author} if author else {})
+    return Parsed(MEDIA_TYPE, pages, title=title, metadata=said)
 
 
 def _page(number: int, slide: Any) -> Page:

@@ -14,6 +14,12 @@ INLINE = {
     "b", "i", "em", "strong", "sub", "sup", "span", "a", "ref", "quote", "term", "italic", "external-xref",
     "internal-xref", "inline", "date", "num", "enum", "s", "tab", "short-title", "act-name",
 }  # fmt: skip
+SAID = {
+    "title": "{http://purl.org/dc/elements/1.1/}title",
+    "author": "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}initial-creator",
+    "created": "{urn:oasis:names:tc:opendocument:xmlns:meta:1.0}creation-date",
+    "modified": "{http://purl.org/dc/elements/1.1/}date",
+}
 
 
 def parse(file: File) -> Parsed:
@@ -28,10 +34,21 @@ def parse_odt(file: File) -> Parsed:
     try:
         with zipfile.ZipFile(file.path) as package:
             content = package.read("content.xml")
+            described = package.read("meta.xml") if "meta.xml" in package.namelist() else b""
     except office.BROKEN as error:
         raise office.damaged() from error
     media_type = "application/vnd.oasis.opendocument.text"
-    return Parsed(media_type, plain.numbered(list(plain.parts(_text(content)))))
+    said = _said(described)
+    pages = plain.numbered(list(plain.parts(_text(content))))
+    return Parsed(media_type, pages, title=said.pop("title", ""), metadata=said)
+
+
+def _said(described: bytes) -> dict[str, str]:
+    """What an OpenDocument file says about itself."""
+    parser = etree.XMLParser(resolve_entities=False, no_network=True, recover=True)
+    root = etree.fromstring(described, parser) if described else None
+    found = {name: root.findtext(f".//{tag}") for name, tag in SAID.items()} if root is not None else {}
+    return {name: plain.clean(value) for name, value in found.items() if value}
 
 
 def _text(content: bytes) -> str:

@@ -8,6 +8,7 @@ from ninja import File, Form, Router, Status, UploadedFile
 
 from knowledge import access, documents
 from knowledge.api.auth import person_of
+from knowledge.api.descriptions import DocumentDetailOut, detail_out
 from knowledge.api.problems import problem
 from knowledge.api.schemas import AddedOut, CountOut, DocumentOut, Problem, document_out
 from knowledge.models import Role
@@ -36,9 +37,11 @@ def upload_document(
     return Status(202, AddedOut(document=document_out(added.document), is_new=added.is_new))
 
 
-@router.get("/documents/{uuid:document_id}", response=DocumentOut, summary="Status of one document")
-def get_document(request: HttpRequest, document_id: UUID) -> DocumentOut:
-    return document_out(access.document_for(person_of(request), document_id))
+@router.get(
+    "/documents/{uuid:document_id}", response=DocumentDetailOut, summary="One document: status, description"
+)
+def get_document(request: HttpRequest, document_id: UUID) -> DocumentDetailOut:
+    return detail_out(access.document_for(person_of(request), document_id))
 
 
 @router.post(

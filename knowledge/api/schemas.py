@@ -56,13 +56,20 @@ class FileIn(Schema):
 class UploadOut(Schema):
     id: UUID
     matter_id: UUID
+    custodian: str
     created: datetime
     counts: dict[str, int] = Field(description="Files by state, with those refused and still arriving.")
 
     @staticmethod
     def of(upload: Upload) -> "UploadOut":
         counts = uploads.counts(upload)
-        return UploadOut(id=upload.pk, matter_id=upload.matter_id, created=upload.created, counts=counts)
+        return UploadOut(
+            id=upload.pk,
+            matter_id=upload.matter_id,
+            custodian=upload.custodian,
+            created=upload.created,
+            counts=counts,
+        )
 
 
 class TransferOut(Schema):

@@ -4,10 +4,12 @@ import csv
 import io
 from collections.abc import Iterator
 from http import HTTPStatus
+from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Router, Status
+from pydantic import Field
 
 from knowledge import access, uploads
 from knowledge.api.auth import person_of
@@ -17,14 +19,17 @@ from knowledge.models import Role
 
 router = Router(tags=["uploads"])
 MOST_LISTED = 50
+Custodian = Annotated[str, Field(max_length=200)]
 
 
 @router.post("/matters/{uuid:matter_id}/uploads", response={201: UploadOut}, summary="Begin an upload")
-def begin_upload(request: HttpRequest, matter_id: UUID) -> Status[UploadOut]:
-    """Files are announced to it and sent in pieces; its report tells what became of each."""
+def begin_upload(request: HttpRequest, matter_id: UUID, custodian: Custodian = "") -> Status[UploadOut]:
+    """Files are announced to it and sent in pieces; its report tells what became of each. The custodian is
+    the person from whose files all of it was collected.
+    """
     person = person_of(request)
     matter = access.matter_for(person, matter_id, Role.MEMBER)
-    return Status(201, UploadOut.of(uploads.begin(matter, person)))
+    return Status(201, UploadOut.of(uploads.begin(matter, person, custodian)))
 
 
 @router.get("/matters/{uuid:matter_id}/uploads", response=list[UploadOut], summary="The newest uploads")

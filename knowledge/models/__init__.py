@@ -1,6 +1,7 @@
 """The rows. One file per resource; state questions are methods of the row they ask."""
 
 from knowledge.models.answer import Answer, Citation, Evidence
+from knowledge.models.description import Correspondent, Kind
 from knowledge.models.document import Document, Page, Passage, Version
 from knowledge.models.generation import Generation, Indexed
 from knowledge.models.job import Job
@@ -12,11 +13,13 @@ __all__ = [
     "Answer",
     "ApiToken",
     "Citation",
+    "Correspondent",
     "Document",
     "Evidence",
     "Generation",
     "Indexed",
     "Job",
+    "Kind",
     "Matter",
     "Membership",
     "Page",

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import models
 from django.utils.functional import cached_property
 
+from knowledge.models.description import Description
 from knowledge.models.matter import Matter
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ class Document(models.Model):
         return self.versions.order_by("-number")[0]
 
 
-class Version(models.Model):
+class Version(Description):
     """One immutable content of a document. Citations point here, for ever."""
 
     class State(models.TextChoices):
@@ -65,7 +66,6 @@ class Version(models.Model):
     sha256 = models.CharField(max_length=64)
     size = models.PositiveBigIntegerField()
     media_type = models.CharField(max_length=120, blank=True)
-    title = models.CharField(max_length=500, blank=True)
     metadata = models.JSONField(default=dict)
     state = models.CharField(max_length=20, choices=State.choices, default=State.WAITING)
     note = models.TextField(blank=True)  # why it failed or is searchable only in part, for people
@@ -109,6 +109,7 @@ class Page(models.Model):
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="pages")
     number = models.PositiveIntegerField()
     label = models.CharField(max_length=200)
+    bates = models.CharField(max_length=40, blank=True)  # the number stamped on it
     kind = models.CharField(max_length=12, choices=Kind.choices)
     confidence = models.FloatField(null=True)  # of OCR, 0 to 1
     # Offset of its first character in the version's text. Scanned pages that were read after the others come

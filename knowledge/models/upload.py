@@ -12,6 +12,7 @@ class Upload(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     matter = models.ForeignKey(Matter, on_delete=models.CASCADE, related_name="uploads")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
+    custodian = models.CharField(max_length=200, blank=True)  # from whose files all of it was collected
     created = models.DateTimeField(auto_now_add=True)
 
     class Meta:

@@ -48,7 +48,7 @@ def _upload(request: HttpRequest, matter: Matter) -> HttpResponse:
     """Take each file by itself: one that is refused never stops its neighbours."""
     names = request.POST.getlist("paths")
     files = request.FILES.getlist("files")
-    upload = uploads.begin(matter, person_of(request))
+    upload = uploads.begin(matter, person_of(request), request.POST.get("custodian", ""))
     outcomes = [
         _add(upload, file, name or file.name or "") for file, name in zip_longest(files, names[: len(files)])
     ]

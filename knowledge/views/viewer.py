@@ -6,9 +6,11 @@ from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
-from knowledge import access, highlight
+from knowledge import access, highlight, threads
 from knowledge.forms import PlaceForm
 from knowledge.models import Document, Page, Version
 from knowledge.views.matters import rights
@@ -43,7 +45,10 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
         "version": version,
         "versions": document.versions.all(),
         "pages": pages,
+        "description": _description(version),
         "details": _details(version),
+        "children": document.children.all(),
+        "conversation": threads.messages(version),
         **rights(request, document.matter),
     }
     if pages:
@@ -106,6 +111,25 @@ def _index(pages: list[PageLine], place: dict[str, Any]) -> int:
     else:
         before = [index for index, line in enumerate(pages) if line.start <= (start or 0)]
     return before[-1] if before and (number or start) else 0
+
+
+def _description(version: Version) -> list[tuple[str, str]]:
+    """What is known of it, as lines of a table."""
+    people: dict[str, list[str]] = {}
+    for row in version.correspondents.all():
+        people.setdefault(row.get_role_display(), []).append(str(row))
+    stamped = " to ".join(dict.fromkeys([version.bates_first, version.bates_last]))
+    moments = {"Sent": version.sent, "Written": version.written, "Last changed": version.changed}
+    lines = {
+        "Kind": version.get_kind_display(),
+        "Author": version.author,
+        "Custodian": version.custodian,
+        **{role: ", ".join(names) for role, names in people.items()},
+        **{label: date_format(localtime(at), "j F Y, H:i") if at else "" for label, at in moments.items()},
+        "Bates numbers": stamped,
+        "Language": version.language,
+    }
+    return [(label, value) for label, value in lines.items() if value]
 
 
 def _details(version: Version) -> list[tuple[str, str]]:

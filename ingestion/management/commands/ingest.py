@@ -28,6 +28,7 @@ class Command(BaseCommand):
         parser.add_argument("matter", help="name or id of the matter")
         parser.add_argument("paths", nargs="+", type=Path, help="files and folders")
         parser.add_argument("--report", type=Path, help="write what became of each file to this CSV file")
+        parser.add_argument("--custodian", default="", help="from whose files all of it was collected")
         parser.add_argument("--no-wait", action="store_true", help="queue the files and return")
 
     def handle(self, *_args: Any, **options: Any) -> None:
@@ -43,7 +44,7 @@ class Command(BaseCommand):
             with owner:
                 if not options["no_wait"] and not queue.is_reachable():
                     raise CommandError("The broker cannot be reached: nothing was taken in.")
-                upload = uploads.begin(matter, None)
+                upload = uploads.begin(matter, None, options["custodian"])
                 rejected = self._add(upload, files)
                 failed = 0 if options["no_wait"] else Progress(self.stdout, matter, started).watch()
                 if options["report"]:

@@ -91,7 +91,8 @@ async function persistently(action) {
 }
 
 function begun() {
-  batch.upload ??= persistently(() => call("POST", form.dataset.begin));
+  const custodian = encodeURIComponent(form.elements.custodian.value);
+  batch.upload ??= persistently(() => call("POST", `${form.dataset.begin}?custodian=${custodian}`));
   return batch.upload;
 }
 

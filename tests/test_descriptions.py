@@ -1,0 +1,99 @@
+"""Descriptions, families and conversations, through the front door."""
+
+import email.message
+from itertools import permutations
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+
+from knowledge import documents, threads, uploads
+from knowledge.models import Document, Version
+from tests.conftest import make_people
+from tests.test_generations import work_off
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def people():
+    return make_people()
+
+
+def message(number: int, *, answers: int = 0, references: tuple[int, ...] = ()) -> bytes:
+    mail = email.message.EmailMessage()
+    mail["From"], mail["To"] = "Jane Doe <jane@x.example>", "bob@y.example, Carla Roe <carla@y.example>"
+    mail["Cc"], mail["Subject"] = "legal@y.example", f"Crane {number}"
+    mail["Date"], mail["Message-ID"] = f"Mon, 0{number} Mar 2031 09:00:00 +0000", f"<m{number}@x.example>"
+    if answers:
+        mail["In-Reply-To"] = f"<m{answers}@x.example>"
+    if references:
+        mail["References"] = " ".join(f"<m{each}@x.example>" for each in references)
+    mail.set_content(f"The crane is late for the time number {number}.")
+    mail.add_attachment(
+        f"This is the log of the crane on day {number}, written by the operator.", filename=f"log{number}.txt"
+    )
+    return mail.as_bytes()
+
+
+def add(people, name: str, content: bytes, **more) -> Document:
+    return documents.add(people.matter, name, [content], people.owner, **more).document
+
+
+def test_an_e_mail_is_described_with_its_people_its_family_and_its_conversation(people):
+    upload = uploads.begin(people.matter, people.owner, "J. Doe")
+    first = add(people, "1.eml", message(1), upload=upload)
+    second = add(people, "2.eml", message(2, answers=1), upload=upload)
+    work_off()
+    api = Client(headers=people.token(people.reader))
+    told = api.get(f"/api/v1/documents/{first.pk}").json()
+    described = told["description"]
+    assert (described["kind"], described["author"], described["custodian"]) == ("email", "Jane Doe", "J. Doe")
+    assert described["sent"] == described["date"] == "2031-03-01T09:00:00Z"
+    assert [(row["role"], row["address"]) for row in described["correspondents"]] == [
+        ("from", "jane@x.example"),
+        ("to", "bob@y.example"),
+        ("to", "carla@y.example"),
+        ("cc", "legal@y.example"),
+    ]
+    assert told["thread"] == [str(first.pk), str(second.pk)]
+    [child] = told["children"]
+    attached = api.get(f"/api/v1/documents/{child}").json()
+    assert (attached["root_id"], attached["description"]["custodian"]) == (str(first.pk), "J. Doe")
+    assert attached["description"]["language"] == "en"
+    pages = Client()
+    pages.force_login(people.reader)
+    shown = pages.get(f"/documents/{first.pk}/").content.decode()
+    assert "Conversation (2 e-mails)" in shown
+    assert "log1.txt" in shown
+
+
+NAMED = {
+    "by references": {1: [], 2: [1], 3: [1, 2]},
+    "by answers only": {1: [], 2: [1], 3: [2]},
+}
+
+
+@pytest.mark.parametrize("named", NAMED.values(), ids=NAMED)
+@pytest.mark.parametrize("order", list(permutations((1, 2, 3))))
+def test_a_conversation_is_one_in_whatever_order_it_arrives(people, named, order):
+    for number in [*order, 9]:
+        version = add(people, f"{number}.eml", message(number)).latest
+        earlier = [f"m{each}" for each in named.get(number, [])]
+        thread = threads.join(version, f"m{number}", earlier)
+        Version.objects.filter(pk=version.pk).update(message_id=f"m{number}", thread=thread)
+    found = dict(Version.objects.values_list("message_id", "thread"))
+    assert found["m1"] == found["m2"] == found["m3"] != found["m9"]
+
+
+def test_a_conversation_ends_at_the_border_of_its_matter(people):
+    mine = add(people, "1.eml", message(1))
+    documents.add(people.foreign, "2.eml", [message(2, answers=1)], people.outsider)
+    work_off()
+    assert [each.document for each in threads.messages(mine.latest)] == [mine]
+
+
+def test_the_command_takes_a_custodian(people, tmp_path):
+    (tmp_path / "a.txt").write_text("The rent is due.")
+    call_command("ingest", str(people.matter.pk), str(tmp_path), custodian="A. Roe", no_wait=True)
+    assert Version.objects.get().custodian == "A. Roe"
