@@ -10,10 +10,21 @@ from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import QuerySet
+from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.http import Http404
 
-from knowledge.models import Answer, Document, Matter, Membership, Role, Transfer, Upload, Version
+from knowledge.models import (
+    Answer,
+    Document,
+    GroupMembership,
+    Matter,
+    Membership,
+    Role,
+    Transfer,
+    Upload,
+    Version,
+    Wall,
+)
 
 Person = User | AnonymousUser
 
@@ -38,17 +49,43 @@ class Scope:
         return not self.matter_ids or self.document_ids == frozenset()
 
 
+def open_to(user_id: int) -> QuerySet[Matter]:
+    """The one query that decides: the matters that this person is a member of, by name or by a group, and
+    that no wall keeps from them. It is asked anew each time, so what is taken away is gone at once.
+    """
+    here = OuterRef("pk")
+    by_name = Exists(Membership.objects.filter(matter=here, user=user_id))
+    by_group = Exists(GroupMembership.objects.filter(matter=here, group__user=user_id))
+    walled = Exists(Wall.objects.standing().against(user_id).filter(matter=here))
+    is_active = Exists(User.objects.filter(pk=user_id, is_active=True))
+    return Matter.objects.filter(by_name | by_group, ~walled, is_active)
+
+
 def matters_of(person: Person) -> QuerySet[Matter]:
-    if not person.is_authenticated:
+    if person.pk is None or not person.is_authenticated:
         return Matter.objects.none()
-    return Matter.objects.filter(memberships__user=person)
+    return open_to(person.pk)
 
 
 def role_in(person: Person, matter: Matter) -> Role | None:
-    if not person.is_authenticated:
-        return None
-    row = Membership.objects.filter(matter=matter, user=person).first()
-    return Role(row.role) if row else None
+    """The highest role, by name or by a group; None when the person may not see the matter at all."""
+    held = matters_of(person).filter(pk=matter.pk)
+    roles = held.aggregate(
+        by_name=Max("memberships__role", filter=Q(memberships__user=person.pk)),
+        by_group=Max("group_memberships__role", filter=Q(group_memberships__group__user=person.pk)),
+    )
+    highest = max((role for role in roles.values() if role is not None), default=None)
+    return None if highest is None else Role(highest)
+
+
+def managers_of(matter: Matter) -> QuerySet[User]:
+    """The active people who manage the matter now, by name or by a group, and are not walled off."""
+    manager = Role.MANAGER
+    by_name = Exists(matter.memberships.filter(user=OuterRef("pk"), role=manager))
+    by_group = Exists(matter.group_memberships.filter(group__user=OuterRef("pk"), role=manager))
+    walls = matter.walls.standing()
+    walled = Exists(walls.filter(Q(user=OuterRef("pk")) | Q(group__user=OuterRef("pk"))))
+    return User.objects.filter(by_name | by_group, ~walled, is_active=True)
 
 
 def matter_for(person: Person, matter_id: UUID, role: Role = Role.READER) -> Matter:
@@ -101,6 +138,15 @@ def answer_for(person: Person, answer_id: UUID) -> Answer:
     if answer is None:
         raise Http404("No such answer.")
     return answer
+
+
+def wall_for(person: Person, wall_id: UUID) -> Wall:
+    """Only who manages the matter has to do with its walls."""
+    wall = Wall.objects.select_related("matter").filter(pk=wall_id, matter__in=matters_of(person)).first()
+    if wall is None:
+        raise Http404("No such wall.")
+    _require(person, wall.matter, Role.MANAGER)
+    return wall
 
 
 def scope_for(

@@ -1,8 +1,14 @@
 """What the pages take in: each form turns a request into clean, typed values."""
 
+from datetime import date, datetime, time, timedelta
+from typing import Any
+
 from django import forms
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
 
 from knowledge.models import Role, Version
+from knowledge.walls import Terms
 
 
 class MatterForm(forms.Form):
@@ -17,6 +23,53 @@ class MemberForm(forms.Form):
         choices=Role.choices, coerce=lambda value: Role(int(value)), empty_value=None, required=False
     )
     remove = forms.BooleanField(required=False)
+
+
+class GroupForm(forms.Form):
+    """Let a group in, change its role, or (with `remove`) take it out."""
+
+    group = forms.CharField(max_length=150, label="Group")
+    role = forms.TypedChoiceField(
+        choices=Role.choices, coerce=lambda value: Role(int(value)), empty_value=None, required=False
+    )
+    remove = forms.BooleanField(required=False)
+
+
+class WallForm(forms.Form):
+    """Raise a wall against a person or a group; cleaned_data["against"] is whichever was named."""
+
+    user = forms.CharField(max_length=150, required=False, label="User name")
+    group = forms.CharField(max_length=150, required=False, label="or group")
+    reason = forms.CharField(max_length=2000, label="Reason", error_messages={"required": "Give a reason."})
+    notice = forms.CharField(max_length=2000, required=False, label="Notice to those behind it")
+    since = forms.DateField(required=False, label="From")
+    until = forms.DateField(required=False, label="Until")
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        named = [data.get("user"), data.get("group")]
+        if bool(named[0]) == bool(named[1]):
+            raise forms.ValidationError("Name one person or one group.")
+        if data.get("since") and data.get("until") and data["until"] < data["since"]:
+            raise forms.ValidationError("It cannot end before it begins.")
+        people: Any = (
+            User.objects.filter(username=named[0]) if named[0] else Group.objects.filter(name=named[1])
+        )
+        data["against"] = people.first()
+        if data["against"] is None:
+            raise forms.ValidationError(f"There is no user or group “{named[0] or named[1]}”.")
+        return data
+
+    def terms(self) -> Terms:
+        """A day begins and ends in the time zone of the service; `until` is the last day."""
+        data = self.cleaned_data
+        until = _midnight(data["until"] + timedelta(days=1)) if data["until"] else None
+        since = _midnight(data["since"]) if data["since"] else None
+        return Terms(data["reason"], data["notice"], since, until)
+
+
+def _midnight(day: date) -> datetime:
+    return timezone.make_aware(datetime.combine(day, time.min))
 
 
 class FilterForm(forms.Form):

@@ -1,10 +1,14 @@
 """Opening matters and managing who is in them."""
 
-from django.contrib.auth.models import User
+from collections.abc import Iterator
+from contextlib import contextmanager
+from uuid import UUID
+
+from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from knowledge import blobs, generations
-from knowledge.models import Matter, Membership, Role
+from knowledge import access, blobs, generations
+from knowledge.models import GroupMembership, Matter, Membership, Role
 
 
 class LastManager(Exception):
@@ -17,6 +21,14 @@ def create(name: str, manager: User) -> Matter:
         matter = Matter.objects.create(name=name.strip())
         Membership.objects.create(matter=matter, user=manager, role=Role.MANAGER)
     return matter
+
+
+def named(matter_id: str) -> Matter | None:
+    """For commands: the matter with this id; None also for what is no id."""
+    try:
+        return Matter.objects.filter(pk=UUID(matter_id)).first()
+    except ValueError:
+        return None
 
 
 def delete(matter: Matter) -> None:
@@ -47,19 +59,33 @@ def resume(matter: Matter) -> Matter:
 
 def set_member(matter: Matter, user: User, role: Role) -> None:
     """Let a person in, or change what they may do. Raises LastManager."""
-    with transaction.atomic():
-        if role < Role.MANAGER:
-            _keep_a_manager(matter, user)
+    with keeping_a_manager(matter):
         Membership.objects.update_or_create(matter=matter, user=user, defaults={"role": role})
 
 
 def remove_member(matter: Matter, user: User) -> None:
-    with transaction.atomic():
-        _keep_a_manager(matter, user)
+    """Raises LastManager."""
+    with keeping_a_manager(matter):
         Membership.objects.filter(matter=matter, user=user).delete()
 
 
-def _keep_a_manager(matter: Matter, leaving: User) -> None:
-    managers = matter.memberships.filter(role=Role.MANAGER)
-    if managers.filter(user=leaving).exists() and not managers.exclude(user=leaving).exists():
-        raise LastManager("A matter needs a manager: name another one first.")
+def set_group(matter: Matter, group: Group, role: Role) -> None:
+    """Let everybody in the group in, or change what they may do. Raises LastManager."""
+    with keeping_a_manager(matter):
+        GroupMembership.objects.update_or_create(matter=matter, group=group, defaults={"role": role})
+
+
+def remove_group(matter: Matter, group: Group) -> None:
+    """Raises LastManager."""
+    with keeping_a_manager(matter):
+        GroupMembership.objects.filter(matter=matter, group=group).delete()
+
+
+@contextmanager
+def keeping_a_manager(matter: Matter) -> Iterator[None]:
+    """A transaction that is undone, with LastManager, if it takes away the matter's last manager."""
+    with transaction.atomic():
+        had_one = access.managers_of(matter).exists()
+        yield
+        if had_one and not access.managers_of(matter).exists():
+            raise LastManager("A matter needs a manager: name another one first.")

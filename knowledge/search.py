@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from knowledge import generations, highlight
+from knowledge import access, generations, highlight
 from knowledge.access import Scope
 from knowledge.index import IndexUnavailable, Where
 from knowledge.models import Page, Passage
@@ -79,8 +79,8 @@ def readable(scope: Scope, passage_ids: list[UUID]) -> dict[UUID, Passage]:
     """
     rows = Passage.objects.select_related("version__document__matter").filter(
         pk__in=passage_ids,
-        version__document__matter__in=scope.matter_ids,
-        version__document__matter__memberships__user=scope.user_id,
+        version__document__matter_id__in=scope.matter_ids,
+        version__document__matter__in=access.open_to(scope.user_id),
         version__current_of__isnull=False,
     )
     if scope.document_ids is not None:

@@ -7,17 +7,20 @@ import asyncio
 import json
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import connection
+from django.db import DatabaseError, connection
 
 from knowledge.draft import Event
 
 P = ParamSpec("P")
 R = TypeVar("R")
 Work = Callable[[Callable[[], bool]], Iterator[Event]]
+Allowed = Callable[[], bool]
 KEEP_ALIVE_SECONDS = 10.0
+RECHECK_SECONDS = 1.0  # so that revocation holds within two
 
 
 def give_back_connection() -> None:
@@ -43,15 +46,29 @@ def frame(event: Event) -> bytes:
     return f"event: {event.kind}\ndata: {json.dumps(event.data)}\n\n".encode()
 
 
-async def server_sent(work: Work) -> AsyncIterator[bytes]:
-    """Frames of the events of `work`, with a comment line now and then so that proxies keep the line open."""
+async def server_sent(work: Work, allowed: Allowed) -> AsyncIterator[bytes]:
+    """Frames of the events of `work`, with a comment line now and then so that proxies keep the line open.
+
+    Whether the reader is still `allowed` is asked every second; when not, nothing more is sent.
+    """
     stream = _Stream(work, asyncio.get_running_loop())
     stream.start()
+    watch = asyncio.create_task(_watch(stream, allowed))
     try:
-        while (event := await stream.next()) is not _END:
+        while (event := await stream.next()) is not _END and not stream.revoked:
             yield frame(event) if isinstance(event, Event) else b": waiting\n\n"
     finally:
+        watch.cancel()
         stream.gone.set()
+
+
+async def _watch(stream: "_Stream", allowed: Allowed) -> None:
+    """End the stream as soon as its reader may not read it any more; what cannot be asked counts as no."""
+    with suppress(DatabaseError):
+        await asyncio.sleep(RECHECK_SECONDS)
+        while await in_thread(allowed):
+            await asyncio.sleep(RECHECK_SECONDS)
+    stream.revoke()
 
 
 _END = object()
@@ -63,6 +80,7 @@ class _Stream(threading.Thread):
     def __init__(self, work: Work, loop: asyncio.AbstractEventLoop) -> None:
         super().__init__(name="answer-stream", daemon=True)
         self.gone = threading.Event()
+        self.revoked = False
         self._work = work
         self._loop = loop
         self._queue: asyncio.Queue[object] = asyncio.Queue()
@@ -76,6 +94,12 @@ class _Stream(threading.Thread):
         if isinstance(item, BaseException):
             raise item
         return item
+
+    def revoke(self) -> None:
+        """Stop the work and wake the reader's side, which then sends nothing more."""
+        self.revoked = True
+        self.gone.set()
+        self._queue.put_nowait(_END)
 
     def run(self) -> None:
         events = self._work(self.gone.is_set)

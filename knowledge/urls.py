@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from knowledge.api import api
-from knowledge.views import answers, documents, health, matters, members, search, viewer
+from knowledge.views import answers, documents, health, matters, members, search, viewer, walls
 
 
 def _with_own_sign_in(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
@@ -31,6 +31,10 @@ urlpatterns = [
     path("matters/<uuid:matter_id>/search/", search.search, name="search"),
     path("matters/<uuid:matter_id>/ask/", answers.ask, name="ask"),
     path("matters/<uuid:matter_id>/members/", members.members, name="members"),
+    path("matters/<uuid:matter_id>/access/", walls.page, name="matter_access"),
+    path("matters/<uuid:matter_id>/groups/", walls.groups, name="groups"),
+    path("matters/<uuid:matter_id>/walls/", walls.raise_wall, name="raise_wall"),
+    path("walls/<uuid:wall_id>/lift/", walls.lift, name="lift_wall"),
     path("answers/<uuid:answer_id>/", answers.answer, name="answer"),
     path("answers/<uuid:answer_id>/body/", answers.body, name="answer_body"),
     path("answers/<uuid:answer_id>/stream/", answers.stream, name="answer_stream"),

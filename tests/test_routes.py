@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from knowledge import uploads
+from knowledge import uploads, walls
 from knowledge.models import Answer, Document, Version
 from tests.conftest import People
 
@@ -32,6 +32,7 @@ class Route:
 
 
 READER, MEMBER, MANAGER = "reader", "member", "manager"
+WALL = {"user": "reader", "reason": "Acted for the other side."}
 QUESTION = {"question": "Who pays?"}
 
 PAGES = {
@@ -47,6 +48,10 @@ PAGES = {
     "matters/<uuid:matter_id>/search/": Route(READER, body={"q": "payment"}),
     "matters/<uuid:matter_id>/ask/": Route(READER, ("POST",), QUESTION),
     "matters/<uuid:matter_id>/members/": Route(MANAGER, ("POST",), {"username": "reader", "role": 1}),
+    "matters/<uuid:matter_id>/access/": Route(MANAGER, body={"person": "reader"}),
+    "matters/<uuid:matter_id>/groups/": Route(MANAGER, ("POST",), {"group": "Litigation", "role": 1}),
+    "matters/<uuid:matter_id>/walls/": Route(MANAGER, ("POST",), WALL),
+    "walls/<uuid:wall_id>/lift/": Route(MANAGER, ("POST",)),
     "answers/<uuid:answer_id>/": Route(READER, ("GET", "POST")),
     "answers/<uuid:answer_id>/body/": Route(READER),
     "answers/<uuid:answer_id>/stream/": Route(READER),
@@ -62,6 +67,7 @@ API = {
     "api/v1/openapi.json": Route("public"),
     "api/v1/matters": Route("signed in", ("GET", "POST"), {"name": "New matter"}),
     "api/v1/matters/<uuid:matter_id>": Route(READER),
+    "api/v1/matters/<uuid:matter_id>/access": Route(MANAGER, body={"username": "reader"}),
     "api/v1/matters/<uuid:matter_id>/documents": Route(READER),
     "POST api/v1/matters/<uuid:matter_id>/documents": Route(MEMBER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/pause": Route(MANAGER, ("POST",)),
@@ -163,7 +169,8 @@ def targets(people: People) -> dict[str, dict[str, object]]:
         "own": objects(people.matter, people.owner),
         "foreign": objects(people.foreign, people.outsider),
         "missing": {
-            name: uuid4() for name in ("matter_id", "document_id", "answer_id", "upload_id", "transfer_id")
+            name: uuid4()
+            for name in ("matter_id", "document_id", "answer_id", "upload_id", "transfer_id", "wall_id")
         },
     }
 
@@ -177,12 +184,14 @@ def objects(matter, user) -> dict[str, object]:
     )
     upload = uploads.begin(matter, user)
     transfer = uploads.announce(upload, "b.txt", 4)
+    group, _ = Group.objects.get_or_create(name="Litigation")
     return {
         "matter_id": matter.pk,
         "document_id": document.pk,
         "answer_id": answer.pk,
         "upload_id": upload.pk,
         "transfer_id": transfer.pk,
+        "wall_id": walls.raise_wall(matter, group, walls.Terms("Acted for the other side."), user).pk,
     }
 
 

@@ -9,7 +9,7 @@ from django.http.response import HttpResponseBase
 from ninja import Router
 
 from knowledge import access, answers, streams, writing
-from knowledge.api.auth import person_of
+from knowledge.api.auth import person_of, watch
 from knowledge.api.problems import problem
 from knowledge.api.schemas import AnswerOut, Problem, QuestionIn
 from knowledge.draft import Event
@@ -34,10 +34,10 @@ def ask(request: HttpRequest, matter_id: UUID, body: QuestionIn) -> HttpResponse
     scope = access.scope_for(person, matter, body.document_ids)
     answer = answers.ask(scope, matter, person, body.question)
     if "text/event-stream" in request.headers.get("Accept", ""):
-        return stream(answer)
+        return stream(answer, watch(request, matter_id))
     for _ in writing.write(answer.pk, lambda: False):
         pass
-    answer.refresh_from_db()
+    answer = access.answer_for(person, answer.pk)  # again: writing took its time
     if answer.state == Answer.State.FAILED:
         stored = {"answer": str(answer.pk), "answer_url": f"/api/v1/answers/{answer.pk}"}
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, answer.reason, **stored)
@@ -49,15 +49,15 @@ def get_answer(request: HttpRequest, answer_id: UUID) -> AnswerOut:
     return AnswerOut.of(access.answer_for(person_of(request), answer_id))
 
 
-def stream(answer: Answer) -> HttpResponse | StreamingHttpResponse:
+def stream(answer: Answer, allowed: streams.Allowed) -> HttpResponse | StreamingHttpResponse:
     first = streams.frame(Event("answer", AnswerOut.of(answer).model_dump(mode="json")))
     streams.give_back_connection()
-    response = StreamingHttpResponse(_frames(first, answer.pk), content_type="text/event-stream")
+    response = StreamingHttpResponse(_frames(first, answer.pk, allowed), content_type="text/event-stream")
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _frames(first: bytes, answer_id: UUID) -> AsyncIterator[bytes]:
+async def _frames(first: bytes, answer_id: UUID, allowed: streams.Allowed) -> AsyncIterator[bytes]:
     yield first
-    async for frame in streams.server_sent(lambda cancelled: writing.write(answer_id, cancelled)):
+    async for frame in streams.server_sent(lambda cancelled: writing.write(answer_id, cancelled), allowed):
         yield frame

@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
-from django.http import HttpRequest
+from django.contrib.auth.models import User
+from django.http import Http404, HttpRequest
 from ninja import Router, Status
 
-from knowledge import access, matters
+from knowledge import access, matters, walls
 from knowledge.api.auth import person_of
-from knowledge.api.schemas import MatterIn, MatterOut
+from knowledge.api.schemas import ExplanationOut, MatterIn, MatterOut
 from knowledge.models import Role
 
 router = Router(tags=["matters"])
@@ -36,3 +37,16 @@ def pause_matter(request: HttpRequest, matter_id: UUID) -> MatterOut:
 @router.post("/matters/{uuid:matter_id}/resume", response=MatterOut, summary="Go on with its documents")
 def resume_matter(request: HttpRequest, matter_id: UUID) -> MatterOut:
     return MatterOut.of(matters.resume(access.matter_for(person_of(request), matter_id, Role.MANAGER)))
+
+
+@router.get(
+    "/matters/{uuid:matter_id}/access",
+    response=ExplanationOut,
+    summary="Why a person can or cannot see the matter",
+)
+def explain_access(request: HttpRequest, matter_id: UUID, username: str) -> ExplanationOut:
+    matter = access.matter_for(person_of(request), matter_id, Role.MANAGER)
+    person = User.objects.filter(username=username).first()
+    if person is None:
+        raise Http404("No such user.")
+    return ExplanationOut.of(walls.explain(person, matter))

@@ -10,6 +10,7 @@ from pydantic import Field, StringConstraints
 from knowledge import documents, uploads
 from knowledge.models import Answer, Citation, Document, Evidence, Matter, Upload, Version
 from knowledge.search import Result
+from knowledge.walls import Explanation
 
 
 class Problem(Schema):
@@ -45,6 +46,20 @@ class MatterOut(Schema):
             documents=matter.documents.count(),
             passages=documents.passages(matter).count(),
             is_paused=matter.is_paused,
+        )
+
+
+class ExplanationOut(Schema):
+    person: str
+    may_read: bool
+    role: str | None
+    because: list[str] = Field(description="Memberships, groups and walls that it comes from.")
+
+    @staticmethod
+    def of(found: Explanation) -> "ExplanationOut":
+        role = None if found.role is None else found.role.label.lower()
+        return ExplanationOut(
+            person=found.person, may_read=role is not None, role=role, because=found.because
         )
 
 

@@ -8,6 +8,7 @@ from knowledge.models.job import Job
 from knowledge.models.matter import Matter, Membership, Role
 from knowledge.models.token import ApiToken
 from knowledge.models.upload import Refused, Transfer, Upload
+from knowledge.models.wall import GroupMembership, Wall
 
 __all__ = [
     "Answer",
@@ -17,6 +18,7 @@ __all__ = [
     "Document",
     "Evidence",
     "Generation",
+    "GroupMembership",
     "Indexed",
     "Job",
     "Kind",
@@ -29,4 +31,5 @@ __all__ = [
     "Transfer",
     "Upload",
     "Version",
+    "Wall",
 ]

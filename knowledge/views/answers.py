@@ -10,7 +10,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from inference.errors import InferenceError
 from knowledge import access, answers, streams, writing
-from knowledge.api.auth import person_of
+from knowledge.api.auth import person_of, watch
 from knowledge.index import IndexUnavailable
 from knowledge.models import Answer, Citation, Page
 from knowledge.search import BadQuery
@@ -60,11 +60,15 @@ def body(request: HttpRequest, answer_id: UUID) -> HttpResponse:
 @require_GET
 async def stream(request: HttpRequest, answer_id: UUID) -> StreamingHttpResponse:
     """The text as it is written, as server-sent events."""
-    await streams.in_thread(lambda: access.answer_for(request.user, answer_id))
-    frames = streams.server_sent(lambda cancelled: writing.write(answer_id, cancelled))
+    allowed = await streams.in_thread(_watch, request, answer_id)
+    frames = streams.server_sent(lambda cancelled: writing.write(answer_id, cancelled), allowed)
     response = StreamingHttpResponse(frames, content_type="text/event-stream")
     response["X-Accel-Buffering"] = "no"
     return response
+
+
+def _watch(request: HttpRequest, answer_id: UUID) -> streams.Allowed:
+    return watch(request, access.answer_for(request.user, answer_id).matter_id)
 
 
 def _shown(answer: Answer) -> dict[str, Any]:

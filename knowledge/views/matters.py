@@ -7,7 +7,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from knowledge import access, matters
+from knowledge import access, matters, walls
 from knowledge.api.auth import person_of
 from knowledge.forms import MatterForm
 from knowledge.models import Matter, Role
@@ -26,9 +26,8 @@ def index(request: HttpRequest) -> HttpResponse:
     rows = access.matters_of(person).annotate(
         document_count=Count("documents", distinct=True), answer_count=Count("answers", distinct=True)
     )
-    return render(
-        request, "matters/list.html", {"matters": rows, "form": form}, status=422 if form.errors else 200
-    )
+    context = {"matters": rows, "form": form, "notices": walls.notices(person)}
+    return render(request, "matters/list.html", context, status=422 if form.errors else 200)
 
 
 @require_safe
