@@ -46,6 +46,7 @@ def environment(directory: Path) -> dict[str, str]:
     own = {
         "PINCITE_DATA_DIR": str(directory),
         "DATABASE_URL": "",
+        "PINCITE_API_CALLS": "1000000",
         "DJANGO_SETTINGS_MODULE": "knowledge.settings",
     }
     return {**os.environ, **own}

@@ -15,6 +15,7 @@ from django.http import Http404
 
 from knowledge.models import (
     Answer,
+    ApiToken,
     Document,
     GroupMembership,
     Matter,
@@ -25,6 +26,7 @@ from knowledge.models import (
     Version,
     Wall,
 )
+from knowledge.models.token import came_with
 
 Person = User | AnonymousUser
 
@@ -64,7 +66,9 @@ def open_to(user_id: int) -> QuerySet[Matter]:
 def matters_of(person: Person) -> QuerySet[Matter]:
     if person.pk is None or not person.is_authenticated:
         return Matter.objects.none()
-    return open_to(person.pk)
+    rows = open_to(person.pk)
+    token = came_with(person)
+    return rows.filter(api_tokens=token) if token and token.is_limited else rows
 
 
 def role_in(person: Person, matter: Matter) -> Role | None:
@@ -147,6 +151,14 @@ def wall_for(person: Person, wall_id: UUID) -> Wall:
         raise Http404("No such wall.")
     _require(person, wall.matter, Role.MANAGER)
     return wall
+
+
+def token_for(person: Person, token_id: int) -> ApiToken:
+    """A token of this person; tokens of others are nobody's business."""
+    token = ApiToken.objects.filter(pk=token_id, user=person.pk).first()
+    if token is None:
+        raise Http404("No such token.")
+    return token
 
 
 def scope_for(

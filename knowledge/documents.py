@@ -229,6 +229,7 @@ def delete(document: Document) -> None:
         versions = list(Version.objects.filter(document__in=family))
         _hand_over(versions)
         document.delete()
+        document.matter.replays.all().delete()  # stored responses may quote it
         hashes = {version.sha256 for version in versions}
         transaction.on_commit(lambda: _delete_unused(matter_id, hashes))
         _purge_points_after_commit([version.pk for version in versions])

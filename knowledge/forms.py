@@ -5,9 +5,11 @@ from typing import Any
 
 from django import forms
 from django.contrib.auth.models import Group, User
+from django.db.models import QuerySet
+from django.http import QueryDict
 from django.utils import timezone
 
-from knowledge.models import Role, Version
+from knowledge.models import Matter, Right, Role, Version
 from knowledge.walls import Terms
 
 
@@ -70,6 +72,24 @@ class WallForm(forms.Form):
 
 def _midnight(day: date) -> datetime:
     return timezone.make_aware(datetime.combine(day, time.min))
+
+
+class TokenForm(forms.Form):
+    """A new token; without matters it reaches all that its person reaches."""
+
+    name = forms.CharField(max_length=100, label="What it is for")
+    rights = forms.MultipleChoiceField(choices=Right.choices, widget=forms.CheckboxSelectMultiple)
+    days = forms.TypedChoiceField(
+        choices=[("30", "30 days"), ("90", "90 days"), ("365", "a year"), ("", "until it is revoked")],
+        coerce=int, empty_value=None, required=False, initial="90", label="It holds for",
+    )  # fmt: skip
+    matters = forms.ModelMultipleChoiceField(
+        queryset=Matter.objects.none(), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+    def __init__(self, data: QueryDict | None, choices: QuerySet[Matter]) -> None:
+        super().__init__(data)
+        self.fields["matters"].queryset = choices  # type: ignore[attr-defined]  # the field above
 
 
 class FilterForm(forms.Form):

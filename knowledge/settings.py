@@ -110,6 +110,7 @@ ANSWER_SECONDS = env.integer("PINCITE_ANSWER_SECONDS", 120, least=5, most=3600)
 UNSUPPORTED_SENTENCES = env.integer("PINCITE_UNSUPPORTED_SENTENCES", 2, least=1, most=1000)
 MAX_FILE_BYTES = env.integer("PINCITE_MAX_FILE_MB", 200, least=1, most=4096) * 1024 * 1024
 FORM_BYTES = 1024 * 1024  # what a form may have around the file it carries
+API_CALLS = env.integer("PINCITE_API_CALLS", 3000, least=1, most=10_000_000)  # a minute, for each token
 WORKERS = env.integer("PINCITE_WORKERS", 2, least=1, most=64)
 
 # --- Django ------------------------------------------------------------------------------------------
@@ -133,6 +134,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "knowledge.api.envelope.EnvelopeMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -9,20 +9,40 @@ from django.http import HttpRequest
 from django.utils import timezone
 from ninja.security import HttpBearer
 
-from knowledge import access
+from knowledge import access, rates
+from knowledge.api import rights
 from knowledge.models import ApiToken
-from knowledge.models.token import digest
+from knowledge.models.token import Right, digest
 
 CREDENTIAL = "pincite.credential"  # in META: the digest of the token this call came with
+ALLOWANCE = "pincite.allowance"  # in META: what the token may still call, for the headers of the response
+
+
+class RightMissing(Exception):
+    """The token is good, but not for this."""
+
+    def __init__(self, right: Right) -> None:
+        super().__init__(f"This token lacks the right “{right.value}”.")
+        self.right = right
 
 
 class TokenAuth(HttpBearer):
     def authenticate(self, request: HttpRequest, token: str) -> User | None:
-        person = ApiToken.person(token)
-        if person is not None:
-            request.user = person
-            request.META[CREDENTIAL] = digest(token)
-        return person
+        """The token's person; raises rates.TooMany or RightMissing before anything is looked at."""
+        row = ApiToken.valid(token)
+        if row is None:
+            return None
+        allowance = rates.count(row)
+        request.META[ALLOWANCE] = allowance
+        if allowance.is_over:
+            raise rates.TooMany(f"At most {allowance.most} calls a minute.")
+        route = request.resolver_match.route if request.resolver_match else ""
+        right = rights.needed(request.method or "", route)
+        if right not in row.rights:
+            raise RightMissing(right)
+        request.user = row.bearer()
+        request.META[CREDENTIAL] = digest(token)
+        return row.user
 
 
 def person_of(request: HttpRequest) -> User:
@@ -42,7 +62,7 @@ def watch(request: HttpRequest, matter_id: UUID) -> Callable[[], bool]:
         if credential is None:
             held = Session.objects.filter(pk=session, expire_date__gt=timezone.now()).exists()
         else:
-            held = ApiToken.objects.filter(digest=credential).exists()
+            held = ApiToken.holding().filter(digest=credential).exists()
         return held and access.open_to(user_id).filter(pk=matter_id).exists()
 
     return allowed

@@ -4,9 +4,10 @@ from http import HTTPStatus
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import File, Form, Router, Status, UploadedFile
+from ninja import File, Form, Query, Router, Status, UploadedFile
 
 from knowledge import access, documents
+from knowledge.api import cursors
 from knowledge.api.auth import person_of
 from knowledge.api.descriptions import DocumentDetailOut, detail_out
 from knowledge.api.problems import problem
@@ -17,9 +18,11 @@ router = Router(tags=["documents"])
 
 
 @router.get("/matters/{uuid:matter_id}/documents", response=list[DocumentOut], summary="Documents and status")
-def list_documents(request: HttpRequest, matter_id: UUID) -> list[DocumentOut]:
-    matter = access.matter_for(person_of(request), matter_id)
-    return [DocumentOut.of(row) for row in documents.listing(matter)]
+def list_documents(
+    request: HttpRequest, response: HttpResponse, matter_id: UUID, at: Query[cursors.Place]
+) -> list[DocumentOut]:
+    rows = documents.listing(access.matter_for(person_of(request), matter_id))
+    return [DocumentOut.of(row) for row in cursors.piece(request, response, rows, ("path", "pk"), at)]
 
 
 @router.post(

@@ -3,25 +3,33 @@
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.http import Http404, HttpRequest
-from ninja import Router, Status
+from django.core.exceptions import PermissionDenied
+from django.http import Http404, HttpRequest, HttpResponse
+from ninja import Query, Router, Status
 
 from knowledge import access, matters, walls
+from knowledge.api import cursors
 from knowledge.api.auth import person_of
 from knowledge.api.schemas import ExplanationOut, MatterIn, MatterOut
 from knowledge.models import Role
+from knowledge.models.token import came_with
 
 router = Router(tags=["matters"])
 
 
 @router.get("/matters", response=list[MatterOut], summary="The matters you are a member of")
-def list_matters(request: HttpRequest) -> list[MatterOut]:
-    return [MatterOut.of(matter) for matter in access.matters_of(person_of(request))]
+def list_matters(request: HttpRequest, response: HttpResponse, at: Query[cursors.Place]) -> list[MatterOut]:
+    rows = access.matters_of(person_of(request))
+    return [MatterOut.of(row) for row in cursors.piece(request, response, rows, ("name", "pk"), at)]
 
 
 @router.post("/matters", response={201: MatterOut}, summary="Open a matter; you become its manager")
 def create_matter(request: HttpRequest, body: MatterIn) -> Status[MatterOut]:
-    return Status(201, MatterOut.of(matters.create(body.name, person_of(request))))
+    person = person_of(request)
+    token = came_with(person)
+    if token is not None and token.is_limited:
+        raise PermissionDenied("A token that is limited to some matters opens no others.")
+    return Status(201, MatterOut.of(matters.create(body.name, person)))
 
 
 @router.get("/matters/{uuid:matter_id}", response=MatterOut, summary="One matter")

@@ -11,8 +11,12 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from inference.errors import InferenceError
+from knowledge.api.auth import RightMissing
+from knowledge.api.cursors import BadCursor
 from knowledge.documents import Rejected
 from knowledge.index import IndexUnavailable
+from knowledge.matters import LastManager
+from knowledge.rates import TooMany
 from knowledge.search import BadQuery
 
 MEDIA_TYPE = "application/problem+json"
@@ -26,6 +30,15 @@ def problem(status: HTTPStatus, detail: str, **more: Any) -> HttpResponse:
     return response
 
 
+def unify(response: HttpResponse) -> None:
+    """Make a problem of an error that came from elsewhere: an unknown route, a wrong method, a bug."""
+    if response.headers.get("Content-Type") != MEDIA_TYPE:
+        status = HTTPStatus(response.status_code)
+        response.content = problem(status, SAID.get(status, status.description or status.phrase)).content
+        response.headers["Content-Type"] = MEDIA_TYPE
+        response.headers["Content-Length"] = str(len(response.content))
+
+
 def install(api: NinjaAPI) -> None:
     """Every error of an operation, ours or the framework's, leaves the API in the one form."""
     for error, status in STATUSES.items():
@@ -34,16 +47,24 @@ def install(api: NinjaAPI) -> None:
     api.add_exception_handler(ValidationError, _invalid)
     api.add_exception_handler(HttpError, _http_error)
     api.add_exception_handler(AuthenticationError, _unauthorized)
+    api.add_exception_handler(RightMissing, _right_missing)
 
 
 STATUSES: dict[type[Exception], HTTPStatus] = {
     PermissionDenied: HTTPStatus.FORBIDDEN,
     BadQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BadCursor: HTTPStatus.UNPROCESSABLE_ENTITY,
+    LastManager: HTTPStatus.CONFLICT,
+    TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     InferenceError: HTTPStatus.SERVICE_UNAVAILABLE,
     IndexUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,
 }
+
+
+NOTHING_HERE = "There is nothing here, or you may not see it."
+SAID = {HTTPStatus.NOT_FOUND: NOTHING_HERE, HTTPStatus.INTERNAL_SERVER_ERROR: "Something failed on our side."}
 
 
 def _handler(status: HTTPStatus) -> Callable[[HttpRequest, Any], HttpResponse]:
@@ -55,7 +76,14 @@ def _handler(status: HTTPStatus) -> Callable[[HttpRequest, Any], HttpResponse]:
 
 def _not_found(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
     # One body for what does not exist and what may not be seen.
-    return problem(HTTPStatus.NOT_FOUND, "There is nothing here, or you may not see it.")
+    return problem(HTTPStatus.NOT_FOUND, NOTHING_HERE)
+
+
+def _right_missing(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+    response = problem(HTTPStatus.FORBIDDEN, str(error))
+    told = f'error="insufficient_scope", scope="{error.right.value}"'
+    response["WWW-Authenticate"] = f'Bearer realm="Pincite", {told}'
+    return response
 
 
 def _invalid(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
@@ -67,6 +95,8 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 
 
 
 def _http_error(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+    if isinstance(error.__cause__, HttpError):  # the framework wraps what the parser of bodies says
+        error = error.__cause__
     return problem(HTTPStatus(error.status_code), str(error))
 
 

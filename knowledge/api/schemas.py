@@ -23,6 +23,9 @@ class Problem(Schema):
     errors: list[dict[str, str]] = []
 
 
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+
+
 class MatterIn(Schema):
     name: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00]*$")

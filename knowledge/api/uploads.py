@@ -8,17 +8,17 @@ from typing import Annotated
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import Router, Status
+from ninja import Query, Router, Status
 from pydantic import Field
 
 from knowledge import access, uploads
+from knowledge.api import cursors
 from knowledge.api.auth import person_of
 from knowledge.api.problems import problem
 from knowledge.api.schemas import FileIn, Problem, TransferOut, UploadOut
 from knowledge.models import Role
 
 router = Router(tags=["uploads"])
-MOST_LISTED = 50
 Custodian = Annotated[str, Field(max_length=200)]
 
 
@@ -33,9 +33,11 @@ def begin_upload(request: HttpRequest, matter_id: UUID, custodian: Custodian = "
 
 
 @router.get("/matters/{uuid:matter_id}/uploads", response=list[UploadOut], summary="The newest uploads")
-def list_uploads(request: HttpRequest, matter_id: UUID) -> list[UploadOut]:
-    matter = access.matter_for(person_of(request), matter_id)
-    return [UploadOut.of(upload) for upload in matter.uploads.all()[:MOST_LISTED]]
+def list_uploads(
+    request: HttpRequest, response: HttpResponse, matter_id: UUID, at: Query[cursors.Place]
+) -> list[UploadOut]:
+    rows = access.matter_for(person_of(request), matter_id).uploads.all()
+    return [UploadOut.of(row) for row in cursors.piece(request, response, rows, ("-created", "-pk"), at)]
 
 
 @router.get("/uploads/{uuid:upload_id}", response=UploadOut, summary="How far an upload is")

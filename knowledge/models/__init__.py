@@ -6,7 +6,8 @@ from knowledge.models.document import Document, Page, Passage, Version
 from knowledge.models.generation import Generation, Indexed
 from knowledge.models.job import Job
 from knowledge.models.matter import Matter, Membership, Role
-from knowledge.models.token import ApiToken
+from knowledge.models.replay import Replay
+from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
 from knowledge.models.wall import GroupMembership, Wall
 
@@ -27,6 +28,8 @@ __all__ = [
     "Page",
     "Passage",
     "Refused",
+    "Replay",
+    "Right",
     "Role",
     "Transfer",
     "Upload",
