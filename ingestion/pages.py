@@ -10,7 +10,7 @@ from django.db import transaction
 from ingestion import chunks, description
 from ingestion.parse.parsed import Page as Parsed
 from ingestion.parse.parsed import Parsed as ParsedFile
-from knowledge import generations, jobs, similar, threads
+from knowledge import generations, jobs, similar, threads, wordings
 from knowledge.models import Correspondent, Generation, Page, Passage, Version
 
 ROWS_AT_ONCE = 200
@@ -65,6 +65,7 @@ def store(lease: jobs.Lease, version: Version, pages: Sequence[Parsed], *, is_fi
         Version.objects.filter(pk=version.pk).update(
             characters=len(text), fingerprint=similar.fingerprint(text)
         )
+        wordings.keep(version)
 
 
 def cut(

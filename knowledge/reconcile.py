@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from knowledge import blobs, documents, generations, jobs
+from knowledge import blobs, documents, generations, jobs, wordings
 from knowledge.models import Document, Generation, Indexed, Job, Matter, Passage, Version
 
 YOUNG_SECONDS = 3600  # a file without a row may be an upload under way
@@ -39,6 +39,7 @@ def run(young_seconds: float = YOUNG_SECONDS) -> list[Finding]:
         *_rows_without_files(),
         *_lost_generations(),
         *_points(),
+        *_wordings(),
     ]
 
 
@@ -154,6 +155,15 @@ def _reindex(generation: Generation, versions: list[UUID]) -> Iterator[Finding]:
         yield Finding("passages without their points", str(Version.objects.get(pk=pk)), is_repaired=True)
     if versions:
         generations.bring_in(generation)
+
+
+def _wordings() -> Iterator[Finding]:
+    """Exact search reads every version that is read, as it stands, and its index says what the rows say."""
+    for version in wordings.stale():
+        wordings.keep(version)
+        yield Finding("document whose words were not those of its text", str(version), is_repaired=True)
+    if wordings.repair_index():
+        yield Finding("index of words", "was not what the rows say", is_repaired=True)
 
 
 def _uuid(name: str) -> UUID | None:

@@ -34,27 +34,27 @@ class Span:
         return text[self.start : self.end]
 
 
-def split(text: str, offset: int = 0) -> list[Span]:
+def split(text: str, offset: int = 0, longest: int = LONGEST) -> list[Span]:
     """Spans of the sentences of `text`, without outer white space, shifted by `offset`."""
-    return [Span(span.start + offset, span.end + offset) for span in _trimmed(text)]
+    return [Span(span.start + offset, span.end + offset) for span in _trimmed(text, longest)]
 
 
-def _trimmed(text: str) -> Iterator[Span]:
-    for start, end in _raw(text):
+def _trimmed(text: str, longest: int) -> Iterator[Span]:
+    for start, end in _raw(text, longest):
         piece = text[start:end]
         left = len(piece) - len(piece.lstrip())
         if piece.strip():
             yield Span(start + left, start + left + len(piece.strip()))
 
 
-def _raw(text: str) -> Iterator[tuple[int, int]]:
+def _raw(text: str, longest: int) -> Iterator[tuple[int, int]]:
     start = 0
     for border in _BORDER.finditer(text):
         if border.end() <= start or not _is_border(text, start, border):
             continue
-        yield from _limited(text, start, border.end())
+        yield from _limited(text, start, border.end(), longest)
         start = border.end()
-    yield from _limited(text, start, len(text))
+    yield from _limited(text, start, len(text), longest)
 
 
 def _is_border(text: str, start: int, border: re.Match[str]) -> bool:
@@ -68,11 +68,11 @@ def _is_border(text: str, start: int, border: re.Match[str]) -> bool:
     return word.group(1).lower() not in ABBREVIATIONS and len(word.group(1)) > 1
 
 
-def _limited(text: str, start: int, end: int) -> Iterator[tuple[int, int]]:
+def _limited(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:
     """Cut what runs on for ever (tables, lists without stops) at white space."""
-    while end - start > LONGEST:
-        cut = text.rfind(" ", start + LONGEST // 2, start + LONGEST)
-        cut = cut if cut > start else start + LONGEST
+    while end - start > longest:
+        cut = text.rfind(" ", start + longest // 2, start + longest)
+        cut = cut if cut > start else start + longest
         yield start, cut
         start = cut
     yield start, end

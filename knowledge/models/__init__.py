@@ -10,6 +10,7 @@ from knowledge.models.replay import Replay
 from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
 from knowledge.models.wall import GroupMembership, Wall
+from knowledge.models.wording import Wording
 
 __all__ = [
     "Answer",
@@ -35,4 +36,5 @@ __all__ = [
     "Upload",
     "Version",
     "Wall",
+    "Wording",
 ]
