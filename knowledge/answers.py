@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 
 from inference.errors import InferenceError
-from knowledge import context, engines, generations, prompts, quotes, search
+from knowledge import audit, context, engines, generations, prompts, quotes, search
 from knowledge.access import Scope
 from knowledge.models import Answer, Citation, Evidence, Matter, Passage, Version
 from knowledge.pins import Pin, Texts
@@ -34,9 +34,12 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str) -> Answer:
     found = quotes.best(generations.embedder(generations.current()), question, passages)
     if not found:
         search.check_rebuilt(scope)
-        return Answer.objects.create(
-            matter=matter, asker=asker, question=question, state=Answer.State.NOTHING, reason=NOTHING
-        )
+        with transaction.atomic():
+            answer = Answer.objects.create(
+                matter=matter, asker=asker, question=question, state=Answer.State.NOTHING, reason=NOTHING
+            )
+            _record(answer)
+        return answer
     pins = _pins(found)
     plan = _plan(passages, _budget(question, [pin.quote for pin in pins]))
     with transaction.atomic():
@@ -45,7 +48,14 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str) -> Answer:
         )
         Evidence.objects.bulk_create(_evidence(answer, plan, passages))
         Citation.objects.bulk_create(_key_citations(answer, pins))
+        _record(answer)
     return answer
+
+
+def _record(answer: Answer) -> None:
+    """The question, in the audit, in the same transaction as its evidence."""
+    subject, said = f"answer:{answer.pk}", answer.question
+    audit.record(audit.Act.QUESTION, subject, matter_id=answer.matter_id, text=said, by=answer.asker)
 
 
 def _pins(found: Sequence[quotes.Quote]) -> dict[Pin, float]:
