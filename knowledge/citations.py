@@ -1,22 +1,28 @@
 """Checking what was generated against what was in the prompt.
 
-A sentence is cited when a source says it word for word: all its words but articles stand in one sentence of
-the source, in the same order, and nothing was left out on the way that could turn the meaning (a negation, an
-auxiliary, a condition, a number). The quote that is stored is always the source's own text. What does not
-check out gets no citation and is shown as unverified.
+A sentence is verbatim when a source says it word for word: all its words but articles stand in one sentence
+of the source, in the same order, and nothing was left out on the way that could turn the meaning (a negation,
+an auxiliary, a condition, a number). Dates and amounts may be written otherwise, as long as they are equal.
+
+A sentence in other words is only ever shown beside the place that it names itself, and marked so that it is
+compared: its values and names must all stand there, most of its words too, and a negation in neither or both.
+What does not check out gets no citation. The quote that is stored is always the source's own text.
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from knowledge import highlight, sentences
+from knowledge import facts, folding, highlight, sentences
+from knowledge.units import Unit
 
 MARKER = re.compile(r"\s*\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]")
 LIST_SIGN = re.compile(r"^\s*(?:[-–•*]|\d{1,2}[.)])\s+")
 # A number with its separators is one token; so are the signs that decide what a number means.
 TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[%€$£§;:]", re.UNICODE)
+QUOTED = re.compile(r"“([^“”]{12,})”|\"([^\"]{12,})\"")  # shorter ones are mere terms
 ARTICLES = frozenset({"a", "an", "the"})
 # Words that turn what the whole clause says: a claim may neither bring one along nor leave one out.
 CONDITIONS = frozenset(
@@ -36,29 +42,44 @@ TURNING = CONDITIONS | frozenset(
 )
 LEAST_CONTENT = 3  # words that are not stop words; less is no claim
 LEAST_SHARE = 0.5  # of the stretch of the source that a claim covers
+LEAST_COMMON = 0.6  # of the words of a claim in other words, that its place has too
 BORDERS = frozenset({";", ":"})
+FIGURES = frozenset("0123456789#")  # what a number begins with, "#" a date or an amount
+NEGATIONS = frozenset("not no nor neither never none nothing cannot without".split())
+LONGEST_SHOWN = 60
 
 
 @dataclass(frozen=True)
 class Read:
     """A stretch of a document version that was in the prompt, with its offset in the version's text."""
 
-    number: int  # as the model saw it; 0 for what had none
     version_id: UUID
     start: int
     text: str
+    units: Sequence[Unit] = ()  # as the model saw them; none for what had no numbers
+    title: str = ""
 
 
 @dataclass(frozen=True)
 class Support:
-    """The sentence of a source that carries a claim: offsets in the version's text, and its words."""
+    """The place in a source that a claim rests on: offsets in the version's text, and its words."""
 
-    number: int  # of the Read
+    unit: int  # where it begins; 0 where there are none
     version_id: UUID
     start: int
     end: int
     quote: str
     score: float  # how much of that sentence the claim repeats, 0 to 1
+    is_verbatim: bool = True
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What became of a claim: its text as it may be shown, where it rests, and what is wrong with it."""
+
+    text: str
+    support: Support | None
+    problem: str = ""
 
 
 @dataclass(frozen=True)
@@ -66,28 +87,59 @@ class _Sentence:
     read: Read
     span: sentences.Span
     tokens: tuple[str, ...]
+    unit: int
 
 
 class Checker:
     """Checks sentence after sentence of one answer against the same sources."""
 
     def __init__(self, reads: Sequence[Read]) -> None:
+        self._reads = reads
         self._sentences = [_sentence(read, span) for read in reads for span in sentences.split(read.text)]
+        self._units = {unit.id: (read, unit) for read in reads for unit in read.units}
+
+    def check(self, claim: str) -> Finding:
+        """The claim with its quotations in the source's own words, and the place that carries it."""
+        text = without_markers(claim)
+        places = [self._units[unit] for unit in named(claim) if unit in self._units]
+        for match in QUOTED.finditer(text):
+            said = match[1] or match[2]
+            found = self._quotation(said)
+            if found is None:
+                return Finding(text, None, f"the sources do not say “{_short(said)}”")
+            read, start, end = found
+            text = text.replace(said, " ".join(read.text[start:end].split()))
+            places.append((read, _unit_at(read, start, end)))
+        support = self.support(text)
+        return Finding(text, support) if support else _in_other_words(text, places)
 
     def support(self, claim: str) -> Support | None:
         """The sentence of the sources that says this word for word, or None."""
         said = LIST_SIGN.sub("", MARKER.sub("", claim))
         tokens = [token for token in _tokens(said) if token not in ARTICLES]
         content = [token for token in tokens if token not in highlight.STOP_WORDS and token not in BORDERS]
-        if len(content) < LEAST_CONTENT:
+        if sum(3 if token.startswith("#") else 1 for token in content) < LEAST_CONTENT:
             return None
-        preferred = set(map(int, re.findall(r"\d+", " ".join(MARKER.findall(claim)))))
+        preferred = set(named(claim))
         best: tuple[float, bool, _Sentence] | None = None
         for sentence in self._sentences:
             score = _score(tokens, sentence.tokens)
-            if score and (best is None or (score, sentence.read.number in preferred) > best[:2]):
-                best = (score, sentence.read.number in preferred, sentence)
+            if score and (best is None or (score, sentence.unit in preferred) > best[:2]):
+                best = (score, sentence.unit in preferred, sentence)
         return _support(best[2], best[0]) if best else None
+
+    def _quotation(self, said: str) -> tuple[Read, int, int] | None:
+        """Where a source has these words: the read, and the span in its text."""
+        for read in self._reads:
+            span = folding.find(said, read.text)
+            if span is not None:
+                return read, *span
+        return None
+
+
+def named(claim: str) -> list[int]:
+    """The units that a claim names as its source."""
+    return [int(number) for marker in MARKER.findall(claim) for number in re.findall(r"\d+", marker)]
 
 
 def without_markers(claim: str) -> str:
@@ -96,17 +148,74 @@ def without_markers(claim: str) -> str:
 
 
 def _sentence(read: Read, span: sentences.Span) -> _Sentence:
-    return _Sentence(read, span, tuple(_tokens(span.of(read.text))))
+    unit = _unit_at(read, span.start, span.end)
+    return _Sentence(read, span, tuple(_tokens(span.of(read.text))), unit.id)
+
+
+def _unit_at(read: Read, start: int, end: int) -> Unit:
+    """The unit in which a span of the read's text begins; the span itself where there are none."""
+    at = bisect_right([unit.start for unit in read.units], read.start + start) - 1
+    return read.units[at] if at >= 0 else Unit(0, read.start + start, read.start + end)
 
 
 def _support(sentence: _Sentence, score: float) -> Support:
     read = sentence.read
     start, end = read.start + sentence.span.start, read.start + sentence.span.end
-    return Support(read.number, read.version_id, start, end, sentence.span.of(read.text), score)
+    return Support(sentence.unit, read.version_id, start, end, sentence.span.of(read.text), score)
+
+
+def _in_other_words(text: str, places: Sequence[tuple[Read, Unit]]) -> Finding:
+    """The first of the places named that has what the claim says; if none has, what is not there."""
+    problem = ""
+    for read, unit in places:
+        place = read.text[unit.start - read.start : unit.end - read.start]
+        absent = facts.missing(text, f"{read.title}\n{place}")
+        common = _common(text, place)
+        if absent:
+            problem = problem or f"“{_short(absent[0].text)}” does not stand in the place it names"
+        elif common >= LEAST_COMMON:
+            support = Support(
+                unit.id, read.version_id, unit.start, unit.end, place, common, is_verbatim=False
+            )
+            return Finding(text, support)
+    return Finding(text, None, problem)
+
+
+def _common(claim: str, place: str) -> float:
+    """The share of the claim's words that the place has; 0 where a negation stands in one of them alone."""
+    wanted = highlight.terms(claim)
+    if len(wanted) < LEAST_CONTENT:
+        return 0.0
+    spans = [span.of(place) for span in sentences.split(place)]
+    nearest = max(spans, key=lambda text: len(wanted & highlight.terms(text)), default="")
+    if _negates(claim) != _negates(nearest):
+        return 0.0
+    return len(wanted & highlight.terms(place)) / len(wanted)
+
+
+def _negates(text: str) -> bool:
+    return any(token in NEGATIONS or token.endswith("n't") for token in _tokens(text))
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_SHOWN else f"{text[:LONGEST_SHOWN].rstrip()}…"
 
 
 def _tokens(text: str) -> list[str]:
-    return [token.lower().replace("’", "'") for token in TOKEN.findall(text)]
+    """Words and signs in lower case; a date or an amount of money is one token, however it is written."""
+    pieces: list[str | facts.Key] = []
+    at = 0
+    for fact in facts.values(text):
+        if fact.kind in {"date", "money"}:
+            pieces += [text[at : fact.start], min(fact.keys)]
+            at = fact.end
+    tokens: list[str] = []
+    for piece in [*pieces, text[at:]]:
+        if isinstance(piece, tuple):
+            tokens.append("#" + " ".join(piece))
+        elif piece:
+            tokens += [token.lower().replace("’", "'") for token in TOKEN.findall(piece)]
+    return tokens
 
 
 def _score(claim: Sequence[str], source: Sequence[str]) -> float:
@@ -149,7 +258,7 @@ def _turns(source: Sequence[str], places: Sequence[int]) -> bool:
 
 def _is_other_number(source: Sequence[str], place: int) -> bool:
     """A number in figures, unless it repeats one in words, as “thirty (30)” does."""
-    return source[place][0].isdigit() and not (place and source[place - 1] in NUMBER_WORDS)
+    return source[place][0] in FIGURES and not (place and source[place - 1] in NUMBER_WORDS)
 
 
 NUMBER_WORDS = frozenset(

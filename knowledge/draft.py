@@ -3,6 +3,7 @@
 Everything needed is in memory; the database is not touched while the model talks.
 """
 
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,11 +11,16 @@ from typing import Any
 
 from django.conf import settings
 
-from knowledge import prompts, sentences
+from inference.generator import Usage
+from knowledge import sentences
 from knowledge.answers import citation
-from knowledge.citations import Checker, Read, without_markers
-from knowledge.models import Answer, Citation, Evidence
-from knowledge.pins import Pin, Texts, at
+from knowledge.citations import MARKER, Checker, Read, Support
+from knowledge.conversation import Conversation
+from knowledge.models import Answer, Citation
+from knowledge.pins import Pin
+
+MARKERS = re.compile(rf"(?:{MARKER.pattern})*")
+OPEN_MARKER = re.compile(r"\[[\d,;\s]*$")
 
 
 @dataclass(frozen=True)
@@ -28,32 +34,23 @@ class Event:
 class Draft:
     def __init__(self, answer: Answer) -> None:
         self.answer = answer
-        self.evidence: list[Evidence] = list(answer.evidence.select_related("version__document"))
-        self.cited: list[Citation] = list(
-            answer.citations.filter(origin=Citation.Origin.KEY).select_related("version__document")
-        )
+        self.prompt = Conversation(answer)
+        self.cited: list[Citation] = list(self.prompt.keys[answer.pk])
         self.new_citations: list[Citation] = []
-        self.written: list[dict[str, Any]] = []  # [{"text": sentence, "citations": [numbers]}, …]
+        # [{"text": sentence, "citations": [numbers], "verbatim": whether, "problem": what is wrong}, …]
+        self.written: list[dict[str, Any]] = []
+        self.said = ""
+        self.usage = Usage()
         self.seconds_to_first_token: float | None = None
-        self._versions = {row.version_id: row.version for row in self.evidence}
-        self._versions |= {row.version_id: row.version for row in self.cited}
-        self._texts = Texts(set(self._versions))
         # The key sentences were in the prompt too, whether or not the plan had room for what is around them.
-        keys = [Read(0, row.version_id, row.start, row.quote) for row in self.cited]
-        self._checker = Checker([*(self._read(row) for row in self.evidence), *keys])
-        self._text = ""
-        self._checked = 0  # sentences of it
+        keys = [Read(row.version_id, row.start, row.quote) for row in self.cited]
+        self._checker = Checker([*self.prompt.reads, *keys])
+        self._checked = 0  # sentences of what was said
         self._started = time.monotonic()
 
     @property
     def seconds(self) -> float:
         return time.monotonic() - self._started
-
-    def sources(self) -> list[prompts.Source]:
-        return [prompts.Source(row.number, self._title(row), self._read(row).text) for row in self.evidence]
-
-    def key_sentences(self) -> list[str]:
-        return [row.quote for row in self.cited if row.origin == Citation.Origin.KEY]
 
     @property
     def is_over(self) -> bool:
@@ -64,16 +61,17 @@ class Draft:
         """Take in what the model just said; a sentence that is complete now is checked."""
         if self.seconds_to_first_token is None:
             self.seconds_to_first_token = self.seconds
-        self._text += piece
+        self.said += piece
         yield Event("text", {"text": piece})
-        yield from self._check(sentences.split(self._text)[:-1])
+        if not OPEN_MARKER.search(self.said):  # the number may belong to the sentence before it
+            yield from self._check(sentences.split(self.said)[:-1])
 
     def finish(self) -> Iterator[Event]:
         """Check what is left; the model has said its last word. Of a repeated sentence the first is kept."""
         if self._is_going_round:
             self.written = _each_once(self.written)
         elif not self._has_left_the_sources:
-            yield from self._check(sentences.split(self._text))
+            yield from self._check(sentences.split(self.said))
 
     @property
     def _is_going_round(self) -> bool:
@@ -88,21 +86,22 @@ class Draft:
     def _check(self, complete: list[sentences.Span]) -> Iterator[Event]:
         for span in complete[self._checked :]:
             self._checked += 1
-            claim = span.of(self._text)
-            text = without_markers(claim)
-            if not text:  # only the number of a source, behind the full stop
+            behind = MARKERS.match(self.said, span.end)
+            finding = self._checker.check(span.of(self.said) + (behind.group() if behind else ""))
+            if not finding.text:  # only the number of a source, behind the full stop
                 continue
-            numbers = self._cite(claim)
-            self.written.append({"text": text, "citations": numbers})
-            shown = [told(row) for row in self.cited if row.number in numbers]
-            yield Event("sentence", {"text": text, "citations": shown})
+            numbers = self._cite(finding.support)
+            row: dict[str, Any] = {"text": finding.text, "citations": numbers, "problem": finding.problem}
+            row["verbatim"] = bool(numbers) and finding.support is not None and finding.support.is_verbatim
+            self.written.append(row)
+            shown = [told(cited) for cited in self.cited if cited.number in numbers]
+            yield Event("sentence", {**row, "citations": shown})
 
-    def _cite(self, claim: str) -> list[int]:
-        """The numbers of the citations that carry this claim; none if it does not check out."""
-        support = self._checker.support(claim)
+    def _cite(self, support: Support | None) -> list[int]:
+        """The number of the citation that carries a claim; none if it does not check out."""
         if support is None:
             return []
-        pin = self._texts.pin(support.version_id, support.start, support.end, support.quote)
+        pin = self.prompt.texts.pin(support.version_id, support.start, support.end, support.quote)
         return [self._number(pin, support.score)] if pin else []
 
     def _number(self, pin: Pin, score: float) -> int:
@@ -111,21 +110,10 @@ class Draft:
             if (row.version_id, row.start, row.end) == (pin.version_id, pin.start, pin.end):
                 return row.number
         row = citation(self.answer, len(self.cited) + 1, pin, Citation.Origin.TEXT, score)
-        row.version = self._versions[pin.version_id]
+        row.version = self.prompt.versions[pin.version_id]
         self.cited.append(row)
         self.new_citations.append(row)
         return row.number
-
-    def _read(self, row: Evidence) -> Read:
-        return Read(
-            row.number, row.version_id, row.start, self._texts.slice(row.version_id, row.start, row.end)
-        )
-
-    def _title(self, row: Evidence) -> str:
-        path = row.version.document.path
-        if row.kind == Evidence.Kind.FULL:
-            return path
-        return f"{path}, {at(self._texts.label(row.version_id, row.start))}"
 
 
 def _each_once(written: list[dict[str, Any]]) -> list[dict[str, Any]]:

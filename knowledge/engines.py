@@ -2,6 +2,7 @@
 
 from functools import cache
 from threading import Lock
+from uuid import UUID
 
 from django.conf import settings
 
@@ -23,6 +24,11 @@ def embedder(config: EmbedderConfig | None = None) -> Embedder:
 def generator() -> Generator:
     with _opening_generator:
         return _generator()
+
+
+def scope_of(matter_id: UUID) -> str:
+    """The name under which the generator remembers what it has read of a matter: for no other matter."""
+    return f"matter-{matter_id}"
 
 
 def index(config: IndexConfig) -> Index:

@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
-from knowledge.models import AuditEvent, Matter, Right, Role, Version
+from knowledge.models import Matter, Preference, Right, Role, Version
 from knowledge.walls import Terms
 
 
@@ -92,16 +92,6 @@ class TokenForm(forms.Form):
         self.fields["matters"].queryset = choices  # type: ignore[attr-defined]  # the field above
 
 
-class AuditForm(forms.Form):
-    """Which events of the audit to show."""
-
-    person = forms.CharField(required=False, max_length=150)
-    act = forms.ChoiceField(required=False, choices=[("", "Everything"), *AuditEvent.Act.choices])
-    matter = forms.UUIDField(required=False)
-    since = forms.DateField(required=False)
-    until = forms.DateField(required=False)
-
-
 class FilterForm(forms.Form):
     """Which documents of a matter to list."""
 
@@ -110,6 +100,19 @@ class FilterForm(forms.Form):
         required=False, choices=[("", "Any status"), *Version.State.choices], label="Status"
     )
     page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
+
+
+class QuestionForm(forms.Form):
+    """After which answer something is asked; what is wrong with the question itself, the search says."""
+
+    follows = forms.UUIDField(required=False)
+
+
+class ReadingForm(forms.Form):
+    """Whether a document is always read in full, or never; `answer` is the page to go back to."""
+
+    kind = forms.ChoiceField(required=False, choices=[("", ""), *Preference.Kind.choices])
+    answer = forms.UUIDField(required=False)
 
 
 class PlaceForm(forms.Form):

@@ -1,5 +1,6 @@
 """What the generator is told. The order is fixed so that a prefix cache is hit by every further question:
-system, sources in canonical order, then what belongs to this question alone: its key sentences, itself.
+system, documents in canonical order, then turns that are only ever appended to; each has its own passages,
+its key sentences, and the question last.
 """
 
 from collections.abc import Sequence
@@ -10,27 +11,59 @@ from inference.generator import Message
 SYSTEM = (
     "You answer questions about legal case files. Use only the sources. "
     "Answer in one to three short sentences and copy the decisive words exactly as the source has them. "
-    "After each sentence put the number of its source in square brackets, like [1]. "
+    "After each sentence put the number that stands before those words in square brackets, like [1]. "
     "If the sources do not answer the question, say: The sources do not say."
 )
+
+MORE = "Further sources:\n\n"
 
 
 @dataclass(frozen=True)
 class Source:
-    """One numbered stretch of text in the prompt."""
+    """A stretch of text in the prompt, its units marked with their numbers."""
 
-    number: int
-    title: str  # document and page, for example "Supply Agreement.pdf, p. 4"
+    title: str  # document and page, for example "Supply Agreement.pdf, page 4"
     text: str
 
 
-def messages(sources: Sequence[Source], key_sentences: Sequence[str], question: str) -> list[Message]:
+@dataclass(frozen=True)
+class Turn:
+    sources: Sequence[Source]  # what this question added
+    key_sentences: Sequence[str]
+    question: str
+    said: str = ""  # the answer, word for word; nothing while it is to be written
+    earlier: str = ""  # the question before it, where that is not in this prompt
+
+
+def messages(documents: Sequence[Source], turns: Sequence[Turn]) -> list[Message]:
+    """The documents lead the first turn. What follows a turn never changes what stands before it."""
+    made = [Message("system", SYSTEM)]
+    for number, turn in enumerate(turns):
+        lead = reading(documents) if number == 0 else MORE if turn.sources else ""
+        made.append(Message("user", lead + _asked(turn)))
+        if turn.said:
+            made.append(Message("assistant", turn.said))
+    return made
+
+
+def reading(documents: Sequence[Source]) -> str:
+    """The documents that are read in full: the same bytes for every question about them."""
+    return "Sources:\n\n" + _listed(documents)
+
+
+def warming(documents: Sequence[Source]) -> list[Message]:
+    """A prompt that ends where questions about these documents begin to differ."""
+    return [Message("system", SYSTEM), Message("user", reading(documents))]
+
+
+def _listed(sources: Sequence[Source]) -> str:
+    return "".join(f"{source.title}\n{source.text.strip()}\n\n" for source in sources)
+
+
+def _asked(turn: Turn) -> str:
     """Most key sentences stand in the sources too; naming them again is what makes a small model use them."""
-    read = "\n\n".join(f"[{source.number}] {source.title}\n{source.text.strip()}" for source in sources)
-    key = "\n".join(f"- {' '.join(sentence.split())}" for sentence in key_sentences)
-    return [
-        Message("system", SYSTEM),
-        Message(
-            "user", f"Sources:\n\n{read}\n\nThe most relevant sentences are:\n{key}\n\nQuestion: {question}"
-        ),
-    ]
+    key = "".join(f"- {' '.join(sentence.split())}\n" for sentence in turn.key_sentences)
+    earlier = f"Earlier question: {turn.earlier}\n" if turn.earlier else ""
+    return (
+        f"{_listed(turn.sources)}The most relevant sentences are:\n{key}\n{earlier}Question: {turn.question}"
+    )

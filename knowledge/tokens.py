@@ -5,11 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
-from django.db import transaction
 
-from knowledge import audit
 from knowledge.models import ApiToken, Matter
-from knowledge.models.token import came_with, digest
+from knowledge.models.token import came_with
 
 
 class TooMuch(Exception):
@@ -30,22 +28,7 @@ def issue(person: User, name: str, wish: Wish) -> str:
     maker = came_with(person)
     if maker is not None:
         _check(maker, wish)
-    with transaction.atomic():
-        token = ApiToken.issue(person, name, wish.rights, wish.matters, wish.expires)
-        _record(ApiToken.objects.get(digest=digest(token)), rights=list(wish.rights))
-    return token
-
-
-def revoke(token: ApiToken) -> None:
-    """From the next request on, and within two seconds in an open stream."""
-    with transaction.atomic():
-        _record(token, rights=[])
-        token.delete()
-
-
-def _record(token: ApiToken, rights: Sequence[str]) -> None:
-    details = {"rights": [str(right) for right in rights]}
-    audit.record(audit.Act.PERMISSION, f"token:{token.pk}", details=details, by=token.user)
+    return ApiToken.issue(person, name, wish.rights, wish.matters, wish.expires)
 
 
 def _check(maker: ApiToken, wish: Wish) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from inference.errors import Cancelled, InferenceError
 from inference.generator import Options
-from knowledge import audit, engines, prompts
+from knowledge import engines
 from knowledge.draft import Draft, Event
 from knowledge.models import Answer, Citation
 from knowledge.streams import give_back_connection
@@ -37,7 +37,7 @@ def _written(answer_id: UUID, fence: int, cancelled: Callable[[], bool]) -> Iter
     """Write as the holder of this fence."""
     try:
         draft = _draft(answer_id)
-        if not draft.sources():
+        if not draft.prompt.evidence:
             _mine(answer_id, fence).update(state=Answer.State.NOTHING, reason=GONE)
             yield Event("done", {"state": Answer.State.NOTHING})
             return
@@ -66,12 +66,21 @@ def _already(answer_id: UUID) -> Event:
 
 
 def _generate(draft: Draft, cancelled: Callable[[], bool]) -> Iterator[Event]:
-    options = Options(max_tokens=settings.ANSWER_TOKENS, deadline_seconds=settings.ANSWER_SECONDS)
-    messages = prompts.messages(draft.sources(), draft.key_sentences(), draft.answer.question)
-    for piece in engines.generator().stream(messages, options, cancelled):
-        yield from draft.add(piece)
-        if draft.is_over:
-            break
+    options = Options(
+        max_tokens=settings.ANSWER_TOKENS,
+        deadline_seconds=settings.ANSWER_SECONDS,
+        scope=engines.scope_of(draft.answer.matter_id),
+        ids=draft.prompt.ids,
+    )
+    stream = engines.generator().stream(draft.prompt.messages(), options, cancelled)
+    try:
+        for piece in stream:
+            yield from draft.add(piece)
+            if draft.is_over:
+                break
+    finally:
+        stream.close()
+    draft.usage = stream.usage
     yield from draft.finish()
 
 
@@ -99,18 +108,15 @@ def _store(draft: Draft, fence: int) -> None:
         stored = _mine(draft.answer.pk, fence).update(
             state=Answer.State.DONE,
             sentences=draft.written,
+            said=draft.said,
             model=engines.generator().name,
+            prompt_tokens=draft.usage.prompt_tokens,
+            cached_tokens=draft.usage.cached_tokens,
             seconds_to_first_token=draft.seconds_to_first_token,
             seconds=draft.seconds,
         )
         if stored:
             Citation.objects.bulk_create(draft.new_citations)
-            answer = draft.answer
-            written = {"sentences": len(draft.written), "citations": len(draft.cited)}
-            subject = f"answer:{answer.pk}"
-            audit.record(
-                audit.Act.ANSWER, subject, matter_id=answer.matter_id, details=written, by=answer.asker
-            )
 
 
 def _mine(answer_id: UUID, fence: int) -> QuerySet[Answer]:

@@ -4,6 +4,7 @@ from uuid import uuid4
 
 import pytest
 
+from knowledge import units
 from knowledge.citations import Checker, Read, without_markers
 
 CLAUSE = (
@@ -12,14 +13,20 @@ CLAUSE = (
 )
 LETTER = "We wrote to you on 3 March 2031 about the crane. The gantry had by then failed twice."
 ONE, TWO = uuid4(), uuid4()
-CHECKER = Checker([Read(1, ONE, 100, CLAUSE), Read(2, TWO, 0, LETTER)])
+
+
+def read(version, start: int, text: str, first: int) -> Read:
+    return Read(version, start, text, units.of(text, start, first), "Carriage Agreement.pdf")
+
+
+CHECKER = Checker([read(ONE, 100, CLAUSE, 1), read(TWO, 0, LETTER, 2)])
 
 
 def test_a_verbatim_sentence_is_cited_with_its_place():
     claim = "Either party may terminate this Agreement on ninety (90) days' written notice [1]."
     support = CHECKER.support(claim)
     assert support is not None
-    assert support.number == 1
+    assert support.unit == 1
     assert CLAUSE[support.start - 100 : support.end - 100] == support.quote
     assert "ninety (90) days" in support.quote
 
@@ -47,10 +54,10 @@ def test_what_the_source_does_not_say_is_not_cited(claim):
 
 
 def test_the_source_the_model_named_wins_between_equals():
-    twice = Checker([Read(1, ONE, 0, LETTER), Read(2, TWO, 500, LETTER)])
+    twice = Checker([read(ONE, 0, LETTER, 1), read(TWO, 500, LETTER, 2)])
     support = twice.support("The gantry had by then failed twice [2].")
     assert support is not None
-    assert support.number == 2
+    assert support.unit == 2
     assert support.start >= 500
 
 
@@ -67,7 +74,7 @@ LIABILITY = "Subject to clause 9, the Supplier shall pay the Buyer within thirty
 CAPS = "The cap is EUR 4,500,000 in 2030 and EUR 5,000,000 in 2031; the Buyer may not set off any amount."
 FOUND = "The Tribunal did not find that the Claimant had acted in bad faith during the negotiations."
 TURNED = Checker(
-    [Read(number, ONE, 0, text) for number, text in enumerate((CLAUSE, LIABILITY, CAPS, FOUND), 1)]
+    [read(ONE, 0, text, number) for number, text in enumerate((CLAUSE, LIABILITY, CAPS, FOUND), 1)]
 )
 
 
@@ -105,3 +112,59 @@ def test_a_claim_that_turns_the_meaning_is_never_cited(claim):
 )
 def test_the_same_claims_as_the_source_has_them_are_cited(claim):
     assert TURNED.support(claim) is not None
+
+
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("It ends on 12 March 2019.", "It ends on 2019-03-12."),
+        ("The total price is USD 1,000,000.", "The total price is $1 million."),
+        ("The cap was raised to EUR 4.5 million.", "The cap was raised to EUR 4,500,000."),
+    ],
+)
+def test_a_date_or_an_amount_may_be_written_otherwise(claim, source):
+    assert Checker([read(ONE, 0, source, 1)]).support(claim) is not None
+    assert Checker([read(ONE, 0, source.replace("1", "7").replace("4", "6"), 1)]).support(claim) is None
+
+
+PAID = (
+    "The Buyer shall pay each undisputed invoice within thirty (30) days of receiving it from the Supplier."
+)
+PAYS = Checker([read(ONE, 0, PAID, 7), read(TWO, 0, LETTER, 8)])
+
+
+def test_other_words_are_shown_beside_the_place_they_name_and_never_as_verbatim():
+    finding = PAYS.check("Undisputed invoices from the Supplier are paid by the Buyer within 30 days [7].")
+    assert finding.support is not None
+    assert not finding.support.is_verbatim
+    assert finding.support.quote == PAID
+
+
+@pytest.mark.parametrize(
+    ("claim", "problem"),
+    [
+        ("The Buyer shall pay undisputed invoices of the Supplier within 60 days [7].", "“60”"),
+        ("The Buyer pays undisputed invoices of Ostrevane within 30 days [7].", "“Ostrevane”"),
+        ("Undisputed invoices from the Supplier are paid by the Buyer within 30 days [8].", "“Supplier”"),
+        ("Undisputed invoices from the Supplier are paid by the Buyer within 30 days.", ""),  # names no place
+        ("Undisputed invoices from the Supplier are paid by the Buyer within 30 days [99].", ""),
+        ("The Buyer need not pay the Supplier's undisputed invoice within 30 days [7].", ""),
+        ("Something else entirely is owed to other persons [7].", ""),
+        ("The source says “payable within sixty days of receipt” [7].", "“payable within sixty days"),
+    ],
+)
+def test_other_words_that_do_not_check_out_get_no_citation(claim, problem):
+    finding = PAYS.check(claim)
+    assert finding.support is None
+    assert problem in finding.problem
+    assert bool(problem) == bool(finding.problem)
+
+
+def test_a_quotation_is_shown_in_the_words_of_the_source():
+    source = "The o\ufb03ce shall be vacated on termi-\nnation of this lease."
+    finding = Checker([read(ONE, 0, source, 3)]).check(
+        'It says that the tenant\'s "office shall be vacated on termination" then [3].'
+    )
+    assert "“" not in finding.text
+    assert "o\ufb03ce shall be vacated on termi- nation" in finding.text
+    assert finding.support is None or not finding.support.is_verbatim

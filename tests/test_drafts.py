@@ -83,6 +83,30 @@ def test_a_key_sentence_is_cited_though_the_plan_had_no_room_for_its_passage(dra
     assert write(again, RENT + " ")[0]["citations"] == [1]
 
 
+def test_a_sentence_in_other_words_is_cited_at_the_place_it_names_and_marked(draft):
+    [sentence] = write(draft, "Every month, on its first day, the tenant shall pay EUR 2,400 of rent. [1]")
+    assert sentence["citations"] == [2]
+    assert not sentence["verbatim"]
+    [place] = draft.new_citations
+    assert RENT in place.quote
+    assert place.quote == TEXT[place.start : place.end]
+
+
+def test_a_wrong_amount_in_other_words_is_told(draft):
+    [sentence] = write(
+        draft, "Every month, on its first day, the tenant shall pay EUR 2,900 of rent ", "[1]."
+    )
+    assert sentence["citations"] == []
+    assert "EUR 2,900" in sentence["problem"]
+
+
+def test_a_number_that_comes_in_pieces_belongs_to_the_sentence_before_it(draft):
+    pieces = ["Monthly the tenant shall pay a rent of EUR 2,400. ", "[", "1", "]", " The landlord keeps"]
+    for piece in pieces:
+        list(draft.add(piece))
+    assert draft.written[0]["citations"]
+
+
 def test_a_model_that_goes_round_is_stopped_and_the_repetition_dropped(draft):
     piece = "The landlord keeps the roof and the walls in repair. "
     assert len(write(draft, *[piece] * 20)) == 1

@@ -8,10 +8,10 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
-from knowledge import access, answers, streams, writing
+from knowledge import access, answers, preferences, streams, writing
 from knowledge.api.auth import person_of, watch
 from knowledge.api.problems import problem
-from knowledge.api.schemas import AnswerOut, Problem, QuestionIn
+from knowledge.api.schemas import AnswerOut, Problem, QuestionIn, ReadingIn
 from knowledge.draft import Event
 from knowledge.models import Answer
 
@@ -32,7 +32,8 @@ def ask(request: HttpRequest, matter_id: UUID, body: QuestionIn) -> HttpResponse
     person = person_of(request)
     matter = access.matter_for(person, matter_id)
     scope = access.scope_for(person, matter, body.document_ids)
-    answer = answers.ask(scope, matter, person, body.question)
+    follows = access.followed_for(person, matter, body.follows) if body.follows else None
+    answer = answers.ask(scope, matter, person, body.question, follows)
     if "text/event-stream" in request.headers.get("Accept", ""):
         return stream(answer, watch(request, matter_id))
     for _ in writing.write(answer.pk, lambda: False):
@@ -47,6 +48,17 @@ def ask(request: HttpRequest, matter_id: UUID, body: QuestionIn) -> HttpResponse
 @router.get("/answers/{uuid:answer_id}", response=AnswerOut, summary="A stored answer")
 def get_answer(request: HttpRequest, answer_id: UUID) -> AnswerOut:
     return AnswerOut.of(access.answer_for(person_of(request), answer_id))
+
+
+@router.put(
+    "/documents/{uuid:document_id}/reading",
+    response=ReadingIn,
+    summary="Always read a document in full for my questions, or never",
+)
+def put_reading(request: HttpRequest, document_id: UUID, body: ReadingIn) -> ReadingIn:
+    person = person_of(request)
+    preferences.choose(person, access.document_for(person, document_id), body.kind)
+    return body
 
 
 def stream(answer: Answer, allowed: streams.Allowed) -> HttpResponse | StreamingHttpResponse:

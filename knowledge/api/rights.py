@@ -11,6 +11,7 @@ ASKING = {
     "answers",
     "conversations",
     "questions",
+    "reading",
     "research",
     "runs",
     "searches",

@@ -1,7 +1,7 @@
 """What the API takes and gives."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from ninja import Schema
@@ -205,6 +205,9 @@ class QuestionIn(Schema):
     document_ids: list[UUID] | None = Field(
         None, description="Only these documents; all of them when left out."
     )
+    follows: UUID | None = Field(
+        None, description="The answer after which this is asked, in its conversation."
+    )
 
 
 class CitationOut(Schema):
@@ -238,6 +241,11 @@ class CitationOut(Schema):
 class SentenceOut(Schema):
     text: str
     citations: list[int] = Field(description="Numbers of its citations; empty: not verified.")
+    verbatim: bool = Field(
+        default=True,
+        description="The source says it word for word. If not, it was said in other words: compare.",
+    )
+    problem: str = Field("", description="What does not check out.")
 
 
 class EvidenceOut(Schema):
@@ -260,17 +268,44 @@ class EvidenceOut(Schema):
         )
 
 
+class ReadingIn(Schema):
+    kind: Literal["", "full", "never"] = Field(
+        description="`full`: always read in full; `never`: never read; empty: as the evidence suggests."
+    )
+
+
+class PlanOut(Schema):
+    """What the generator read for an answer. Documents are named by their paths."""
+
+    full: list[str] = Field([], description="Read in full.")
+    by_passage: list[str] = []
+    not_read: list[str] = Field([], description="Something was found in them, but there was no room.")
+    not_read_count: int = Field(0, description="All documents in reach that were not read.")
+    pinned: list[str] = Field([], description="Those the person always wants read in full.")
+    too_long: list[str] = Field([], description="Of these, those longer than the budget.")
+    excluded: list[str] = Field([], description="Those the person never wants read.")
+    is_cut: bool = Field(
+        default=False, description="Not even the best passage fitted; its beginning was read."
+    )
+    anew: str = Field("", description="Why a conversation's reading began anew.")
+    budget: int = Field(0, description="Tokens of sources that this question might add.")
+    used: int = Field(0, description="Tokens of sources that it added.")
+
+
 class AnswerOut(Schema):
     id: UUID
     matter_id: UUID
+    follows: UUID | None = Field(description="The answer after which it was asked.")
     question: str
     state: Answer.State
     reason: str
     sentences: list[SentenceOut]
     citations: list[CitationOut]
     evidence: list[EvidenceOut]
-    plan: dict[str, Any]
+    plan: PlanOut
     model: str
+    prompt_tokens: int | None = Field(description="Tokens of all that the generator was given.")
+    cached_tokens: int | None = Field(description="Of these, those that it had read before.")
     seconds_to_first_token: float | None
     seconds: float | None
     created: datetime
@@ -282,14 +317,17 @@ class AnswerOut(Schema):
         return AnswerOut(
             id=row.pk,
             matter_id=row.matter_id,
+            follows=row.follows_id,
             question=row.question,
             state=Answer.State(row.state),
             reason=row.reason,
             sentences=[SentenceOut(**sentence) for sentence in row.sentences],
             citations=[CitationOut.of(citation) for citation in citations],
             evidence=[EvidenceOut.of(read) for read in evidence],
-            plan=row.plan,
+            plan=PlanOut(**row.plan),
             model=row.model,
+            prompt_tokens=row.prompt_tokens,
+            cached_tokens=row.cached_tokens,
             seconds_to_first_token=row.seconds_to_first_token,
             seconds=row.seconds,
             created=row.created,

@@ -1,12 +1,12 @@
 """The rows. One file per resource; state questions are methods of the row they ask."""
 
 from knowledge.models.answer import Answer, Citation, Evidence
-from knowledge.models.audit import AuditAnchor, AuditEvent, AuditText
 from knowledge.models.description import Correspondent, Kind
 from knowledge.models.document import Document, Page, Passage, Version
 from knowledge.models.generation import Generation, Indexed
 from knowledge.models.job import Job
 from knowledge.models.matter import Matter, Membership, Role
+from knowledge.models.preference import Preference
 from knowledge.models.replay import Replay
 from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
@@ -16,9 +16,6 @@ from knowledge.models.wording import Wording
 __all__ = [
     "Answer",
     "ApiToken",
-    "AuditAnchor",
-    "AuditEvent",
-    "AuditText",
     "Citation",
     "Correspondent",
     "Document",
@@ -32,6 +29,7 @@ __all__ = [
     "Membership",
     "Page",
     "Passage",
+    "Preference",
     "Refused",
     "Replay",
     "Right",

@@ -21,15 +21,21 @@ class Answer(models.Model):
     matter = models.ForeignKey(Matter, on_delete=models.CASCADE, related_name="answers")
     asker = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="answers")
     question = models.TextField()
+    # The answer whose reader asked this next. Several may follow one: a conversation is the way back up.
+    follows = models.ForeignKey("self", null=True, on_delete=models.SET_NULL, related_name="followed_by")
+    # Whether its prompt goes on with that of the answer it follows, or begins anew.
+    goes_on = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
     # [{"text": sentence, "citations": [numbers]}, …]: what is shown; a sentence without one is marked.
     sentences = models.JSONField(default=list)
-    # {"full": [document ids], "passages": [...], "budget": tokens, "used": tokens, "found": documents}
-    plan = models.JSONField(default=dict)
+    said = models.TextField(blank=True)  # what the model wrote, as it stands in the prompt of what follows
+    plan = models.JSONField(default=dict)  # as knowledge.reading.told() makes it
     reason = models.TextField(blank=True)
     model = models.CharField(max_length=200, blank=True)
     claimed = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
+    prompt_tokens = models.PositiveIntegerField(null=True)
+    cached_tokens = models.PositiveIntegerField(null=True)  # of the prompt, served from the cache
     seconds_to_first_token = models.FloatField(null=True)
     seconds = models.FloatField(null=True)
     created = models.DateTimeField(auto_now_add=True)
@@ -42,7 +48,7 @@ class Answer(models.Model):
 
 
 class Evidence(models.Model):
-    """A span of a document that was in the prompt: a passage, or the whole document."""
+    """A span of a document that this answer added to its prompt: a passage, or the whole document."""
 
     class Kind(models.TextChoices):
         PASSAGE = "passage", "Passage"

@@ -4,13 +4,14 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from inference.errors import InferenceError
-from knowledge import access, answers, streams, writing
+from knowledge import access, answers, preferences, streams, writing
 from knowledge.api.auth import person_of, watch
+from knowledge.forms import QuestionForm, ReadingForm
 from knowledge.index import IndexUnavailable
 from knowledge.models import Answer, Citation, Page
 from knowledge.search import BadQuery
@@ -30,15 +31,34 @@ class Sentence:
 def ask(request: HttpRequest, matter_id: UUID) -> HttpResponse:
     matter = access.matter_for(request.user, matter_id)
     question = request.POST.get("question", "")
+    form = QuestionForm(request.POST)
+    if not form.is_valid():
+        raise Http404("No such answer.")
+    followed = form.cleaned_data["follows"]
+    follows = access.followed_for(request.user, matter, followed) if followed else None
     try:
         scope = access.scope_for(request.user, matter)
-        found = answers.ask(scope, matter, person_of(request), question)
+        found = answers.ask(scope, matter, person_of(request), question, follows)
     except BadQuery as error:
         return matters.page(request, matter, question=question, problem=str(error), status=422)
     except (InferenceError, IndexUnavailable) as error:
         problem = f"The question could not be answered just now. {error}"
         return matters.page(request, matter, question=question, problem=problem, status=503)
     return redirect("answer", found.pk)
+
+
+@require_POST
+def reading(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """Keep what the person wants read of a document."""
+    document = access.document_for(request.user, document_id)
+    form = ReadingForm(request.POST)
+    if not form.is_valid():
+        raise Http404("No such choice.")
+    preferences.choose(person_of(request), document, form.cleaned_data["kind"])
+    back = form.cleaned_data["answer"]
+    if back is None:
+        return redirect("document", document.pk)
+    return redirect("answer", access.answer_for(request.user, back).pk)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

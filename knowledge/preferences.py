@@ -1,0 +1,42 @@
+"""Documents that a person always wants read in full, or never."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db.models import QuerySet
+
+from knowledge.access import Scope
+from knowledge.models import Document, Matter, Preference, Version
+
+
+@dataclass(frozen=True)
+class Wishes:
+    pinned: tuple[Version, ...] = ()  # the versions that are read, of the documents of the scope
+    excluded: frozenset[UUID] = frozenset()  # documents
+
+
+def of(scope: Scope, person: User, matter: Matter) -> Wishes:
+    rows = of_matter(person, matter).select_related("document__current__document")
+    pinned = [
+        row.document.current
+        for row in rows
+        if row.kind == Preference.Kind.FULL
+        and row.document.current is not None
+        and (scope.document_ids is None or row.document_id in scope.document_ids)
+    ]
+    excluded = frozenset(row.document_id for row in rows if row.kind == Preference.Kind.NEVER)
+    return Wishes(tuple(pinned), excluded)
+
+
+def of_matter(person: User, matter: Matter) -> QuerySet[Preference]:
+    return Preference.objects.filter(user=person, document__matter=matter)
+
+
+def choose(person: User, document: Document, kind: str) -> None:
+    """Keep a wish; "" takes it back. Raises ValueError for what is no kind."""
+    if not kind:
+        Preference.objects.filter(user=person, document=document).delete()
+        return
+    wish = Preference.Kind(kind)
+    Preference.objects.update_or_create(user=person, document=document, defaults={"kind": wish})

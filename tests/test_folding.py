@@ -1,0 +1,54 @@
+"""A quotation is found although the source writes it otherwise, and is always the source's own text."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from knowledge import folding
+
+
+@pytest.mark.parametrize(
+    ("quote", "source", "found"),
+    [
+        ("shall pay the rent", "The tenant shall pay the rent.", "shall pay the rent"),
+        ("shall pay the rent", "The tenant shall\n  pay the\u00a0rent.", "shall\n  pay the\u00a0rent"),
+        ("the offices first", "in the o\ufb03ces \ufb01rst", "the o\ufb03ces \ufb01rst"),
+        ("on termination of it", "on termi-\nnation of it", "on termi-\nnation of it"),
+        ('it\'s "final" - and so', "it’s “final” – and so", "it’s “final” – and so"),
+        ("The Tenant Shall Pay", "the tenant shall pay", "the tenant shall pay"),
+        (
+            "the amount of the claim in arbitration",
+            "the arnount of the clairn in arbitrati0n is",
+            "the arnount of the clairn in arbitrati0n",
+        ),
+    ],
+)
+def test_a_quotation_is_found_in_the_words_of_the_source(quote, source, found):
+    span = folding.find(quote, source)
+    assert span is not None
+    assert source[slice(*span)] == found
+
+
+@pytest.mark.parametrize(
+    ("quote", "source"),
+    [
+        ("shall pay the rent", "shall not pay the rent"),
+        ("EUR 4,500,000", "EUR 4,600,000"),
+        ("well-known", "well known"),
+        ("0 days", "o days"),  # too short for what OCR confuses
+        ("", "anything"),
+        ("   ", "anything"),
+    ],
+)
+def test_other_words_are_not_found(quote, source):
+    assert folding.find(quote, source) is None
+
+
+@given(st.text(alphabet="abrn m-\n’fi\ufb01", min_size=1, max_size=60), st.data())
+def test_every_stretch_of_a_text_is_found_where_the_text_says_it(text, data):
+    start = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(start + 1, len(text)))
+    if text[start:end].strip():
+        span = folding.find(text[start:end], text)
+        assert span is not None
+        assert folding.fold(text[slice(*span)])[0].strip() == folding.fold(text[start:end])[0].strip()
