@@ -13,6 +13,7 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.http import Http404
 
+from knowledge.audit import trace
 from knowledge.models import (
     Answer,
     ApiToken,
@@ -30,6 +31,7 @@ from knowledge.models.token import came_with
 
 Person = User | AnonymousUser
 
+AUDITORS = "Auditors"  # the group of those who read the audit, and by it nothing else
 _SEAL = object()
 
 
@@ -96,6 +98,7 @@ def matter_for(person: Person, matter_id: UUID, role: Role = Role.READER) -> Mat
     matter = matters_of(person).filter(pk=matter_id).first()
     if matter is None:
         raise Http404("No such matter.")
+    trace.opened(matter.pk)
     _require(person, matter, role)
     return matter
 
@@ -105,6 +108,7 @@ def document_for(person: Person, document_id: UUID, role: Role = Role.READER) ->
     document = rows.filter(pk=document_id, matter__in=matters_of(person)).first()
     if document is None:
         raise Http404("No such document.")
+    trace.opened(document.matter_id)
     _require(person, document.matter, role)
     return document
 
@@ -114,6 +118,7 @@ def version_for(person: Person, version_id: UUID) -> Version:
     version = rows.filter(pk=version_id, document__matter__in=matters_of(person)).first()
     if version is None:
         raise Http404("No such document.")
+    trace.opened(version.document.matter_id)
     return version
 
 
@@ -122,6 +127,7 @@ def upload_for(person: Person, upload_id: UUID, role: Role = Role.READER) -> Upl
     upload = rows.filter(pk=upload_id, matter__in=matters_of(person)).first()
     if upload is None:
         raise Http404("No such upload.")
+    trace.opened(upload.matter_id)
     _require(person, upload.matter, role)
     return upload
 
@@ -132,6 +138,7 @@ def transfer_for(person: Person, transfer_id: UUID) -> Transfer:
     transfer = rows.filter(pk=transfer_id, upload__matter__in=matters_of(person)).first()
     if transfer is None:
         raise Http404("No such transfer.")
+    trace.opened(transfer.upload.matter_id)
     _require(person, transfer.upload.matter, Role.MEMBER)
     return transfer
 
@@ -141,6 +148,7 @@ def answer_for(person: Person, answer_id: UUID) -> Answer:
     answer = answers.filter(pk=answer_id, matter__in=matters_of(person)).first()
     if answer is None:
         raise Http404("No such answer.")
+    trace.opened(answer.matter_id)
     return answer
 
 
@@ -149,6 +157,7 @@ def wall_for(person: Person, wall_id: UUID) -> Wall:
     wall = Wall.objects.select_related("matter").filter(pk=wall_id, matter__in=matters_of(person)).first()
     if wall is None:
         raise Http404("No such wall.")
+    trace.opened(wall.matter_id)
     _require(person, wall.matter, Role.MANAGER)
     return wall
 
@@ -159,6 +168,17 @@ def token_for(person: Person, token_id: int) -> ApiToken:
     if token is None:
         raise Http404("No such token.")
     return token
+
+
+def is_auditor(person: Person) -> bool:
+    """By the group alone: being an administrator does not make an auditor."""
+    return person.pk is not None and person.groups.filter(name=AUDITORS).exists()
+
+
+def auditor(person: Person) -> None:
+    """Only auditors know that there is an audit to read."""
+    if not is_auditor(person):
+        raise Http404("There is nothing here.")
 
 
 def followed_for(person: Person, matter: Matter, answer_id: UUID) -> Answer:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from knowledge import generations, preferences, quotes, reading, search, turns
+from knowledge import audit, generations, preferences, quotes, reading, search, turns
 from knowledge.access import Scope
 from knowledge.models import Answer, Citation, Evidence, Matter, Passage
 from knowledge.pins import Pin, Texts
@@ -31,7 +31,9 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str, follows: Answe
     if not found:
         search.check_rebuilt(scope)
         answer.state, answer.reason = Answer.State.NOTHING, NOTHING
-        answer.save()
+        with transaction.atomic():
+            answer.save()
+            _record(answer)
         return answer
     pins = _pins(found)
     shelf = reading.Shelf(passages, wishes.pinned)
@@ -46,7 +48,14 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str, follows: Answe
             row.answer = answer
         Evidence.objects.bulk_create(read.rows)
         Citation.objects.bulk_create(_key_citations(answer, pins))
+        _record(answer)
     return answer
+
+
+def _record(answer: Answer) -> None:
+    """The question, in the audit, in the same transaction as its evidence."""
+    subject, said = f"answer:{answer.pk}", answer.question
+    audit.record(audit.Act.QUESTION, subject, matter_id=answer.matter_id, text=said, by=answer.asker)
 
 
 def _found(scope: Scope, question: str, follows: Answer | None, wishes: Wishes) -> list[Passage]:

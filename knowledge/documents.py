@@ -10,9 +10,10 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from knowledge import blobs, generations, jobs, paths, queue
+from knowledge import audit, blobs, generations, jobs, paths, queue
+from knowledge.audit import Act
 from knowledge.index import IndexUnavailable
-from knowledge.models import Document, Generation, Job, Matter, Passage, Refused, Upload, Version
+from knowledge.models import Document, Generation, Job, Matter, Passage, Refused, Replay, Upload, Version
 
 logger = logging.getLogger(__name__)
 
@@ -76,7 +77,15 @@ def take_in(matter: Matter, path: str, incoming: blobs.Incoming, origin: Origin)
         raise _refusal(origin.upload, path, "The file is empty.")
     with transaction.atomic():
         _lock(matter.pk)
-        return _add(matter, path, incoming, origin)
+        added = _add(matter, path, incoming, origin)
+        if added.is_new and origin.parent is None:
+            _record(Act.ADD, added.document, origin.by, sha256=incoming.sha256)
+        return added
+
+
+def _record(act: Act, document: Document, by: User | None = None, **details: object) -> None:
+    subject, said = f"document:{document.pk}", document.path
+    audit.record(act, subject, matter_id=document.matter_id, text=said, details=details, by=by)
 
 
 def _refusal(upload: Upload | None, path: str, reason: str) -> Rejected:
@@ -179,7 +188,9 @@ def retry(document: Document) -> Job:
         failed = Version.objects.filter(pk=version.pk, state__in=Version.RETRIABLE)
         if not failed.update(state=Version.State.WAITING, note=""):
             raise NotFailed
-        return queue_again(version)
+        job = queue_again(version)
+        _record(Act.CHANGE, document, state="queued again")
+        return job
 
 
 def retry_all(matter: Matter) -> int:
@@ -193,7 +204,12 @@ def retry_all(matter: Matter) -> int:
 
 def cancel(document: Document, by: User) -> bool:
     """Stop the work on the newest version; an earlier one stays as it is. False if there is no work."""
-    return jobs.cancel(document.versions.order_by("-number")[0], f"Cancelled by {by.get_username()}.")
+    with transaction.atomic():
+        version = document.versions.order_by("-number")[0]
+        is_stopped = jobs.cancel(version, f"Cancelled by {by.get_username()}.")
+        if is_stopped:
+            _record(Act.CHANGE, document, by, state="cancelled")
+        return is_stopped
 
 
 def supersede(version: Version) -> None:
@@ -228,11 +244,18 @@ def delete(document: Document) -> None:
         family = [document.pk, *(member.pk for member in descendants(document))]
         versions = list(Version.objects.filter(document__in=family))
         _hand_over(versions)
-        document.delete()
-        document.matter.replays.all().delete()  # stored responses may quote it
         hashes = {version.sha256 for version in versions}
+        document_id = document.pk
+        document.delete()
+        Replay.objects.filter(matter=matter_id).delete()  # stored responses may quote it
         transaction.on_commit(lambda: _delete_unused(matter_id, hashes))
         _purge_points_after_commit([version.pk for version in versions])
+        audit.record(
+            Act.DELETE,
+            f"document:{document_id}",
+            matter_id=matter_id,
+            details={"documents": len(family), "sha256": sorted(hashes)[:20]},
+        )
 
 
 def _hand_over(versions: Sequence[Version]) -> None:

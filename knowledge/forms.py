@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
-from knowledge.models import Matter, Preference, Right, Role, Version
+from knowledge.models import AuditEvent, Matter, Preference, Right, Role, Version
 from knowledge.walls import Terms
 
 
@@ -90,6 +90,16 @@ class TokenForm(forms.Form):
     def __init__(self, data: QueryDict | None, choices: QuerySet[Matter]) -> None:
         super().__init__(data)
         self.fields["matters"].queryset = choices  # type: ignore[attr-defined]  # the field above
+
+
+class AuditForm(forms.Form):
+    """Which events of the audit to show."""
+
+    person = forms.CharField(required=False, max_length=150)
+    act = forms.ChoiceField(required=False, choices=[("", "Everything"), *AuditEvent.Act.choices])
+    matter = forms.UUIDField(required=False)
+    since = forms.DateField(required=False)
+    until = forms.DateField(required=False)
 
 
 class FilterForm(forms.Form):

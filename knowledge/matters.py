@@ -7,7 +7,8 @@ from uuid import UUID
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from knowledge import access, blobs, generations
+from knowledge import access, audit, blobs, generations
+from knowledge.audit import Act
 from knowledge.models import GroupMembership, Matter, Membership, Role
 
 
@@ -20,6 +21,7 @@ def create(name: str, manager: User) -> Matter:
     with transaction.atomic():
         matter = Matter.objects.create(name=name.strip())
         Membership.objects.create(matter=matter, user=manager, role=Role.MANAGER)
+        audit.record(Act.ADD, f"matter:{matter.pk}", matter_id=matter.pk, text=matter.name)
     return matter
 
 
@@ -46,14 +48,18 @@ def delete(matter: Matter) -> None:
 
 def pause(matter: Matter) -> Matter:
     """Its documents wait; what is being worked on now is finished."""
-    matter.is_paused = True
-    matter.save(update_fields=["is_paused"])
-    return matter
+    return _pause(matter, is_paused=True)
 
 
 def resume(matter: Matter) -> Matter:
-    matter.is_paused = False
-    matter.save(update_fields=["is_paused"])
+    return _pause(matter, is_paused=False)
+
+
+def _pause(matter: Matter, *, is_paused: bool) -> Matter:
+    matter.is_paused = is_paused
+    with transaction.atomic():
+        matter.save(update_fields=["is_paused"])
+        audit.record(Act.CHANGE, f"matter:{matter.pk}", matter_id=matter.pk, details={"is_paused": is_paused})
     return matter
 
 
@@ -61,24 +67,33 @@ def set_member(matter: Matter, user: User, role: Role) -> None:
     """Let a person in, or change what they may do. Raises LastManager."""
     with keeping_a_manager(matter):
         Membership.objects.update_or_create(matter=matter, user=user, defaults={"role": role})
+        _granted(matter, f"user:{user.pk}", role)
 
 
 def remove_member(matter: Matter, user: User) -> None:
     """Raises LastManager."""
     with keeping_a_manager(matter):
         Membership.objects.filter(matter=matter, user=user).delete()
+        _granted(matter, f"user:{user.pk}", None)
 
 
 def set_group(matter: Matter, group: Group, role: Role) -> None:
     """Let everybody in the group in, or change what they may do. Raises LastManager."""
     with keeping_a_manager(matter):
         GroupMembership.objects.update_or_create(matter=matter, group=group, defaults={"role": role})
+        _granted(matter, f"group:{group.pk}", role)
 
 
 def remove_group(matter: Matter, group: Group) -> None:
     """Raises LastManager."""
     with keeping_a_manager(matter):
         GroupMembership.objects.filter(matter=matter, group=group).delete()
+        _granted(matter, f"group:{group.pk}", None)
+
+
+def _granted(matter: Matter, whom: str, role: Role | None) -> None:
+    details = {"role": role.label.lower() if role else "none"}
+    audit.record(Act.PERMISSION, whom, matter_id=matter.pk, details=details)
 
 
 @contextmanager

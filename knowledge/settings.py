@@ -92,6 +92,7 @@ GENERATOR = GeneratorConfig(
     window=env.integer("GENERATOR_WINDOW", 0, least=0, most=4_000_000),
     cache_dir=DATA_DIR / "models",
 )
+AUDIT_KEY = DATA_DIR / "audit_key"  # Ed25519, made at its first use: signs the anchors of the audit
 INDEX = IndexConfig(
     url=env.url("QDRANT_URL", {"http", "https"}),
     api_key=env.text("QDRANT_API_KEY"),
@@ -143,6 +144,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "knowledge.middleware.NoStoreMiddleware",
+    "knowledge.audit.middleware.AuditMiddleware",
 ]
 ROOT_URLCONF = "knowledge.urls"
 ASGI_APPLICATION = "knowledge.asgi.application"
@@ -156,6 +158,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "knowledge.views.audit.account",
             ],
         },
     },

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import User
+from django.db import transaction
 
+from knowledge import audit
 from knowledge.models import ApiToken, Matter
-from knowledge.models.token import came_with
+from knowledge.models.token import came_with, digest
 
 
 class TooMuch(Exception):
@@ -28,7 +30,22 @@ def issue(person: User, name: str, wish: Wish) -> str:
     maker = came_with(person)
     if maker is not None:
         _check(maker, wish)
-    return ApiToken.issue(person, name, wish.rights, wish.matters, wish.expires)
+    with transaction.atomic():
+        token = ApiToken.issue(person, name, wish.rights, wish.matters, wish.expires)
+        _record(ApiToken.objects.get(digest=digest(token)), rights=list(wish.rights))
+    return token
+
+
+def revoke(token: ApiToken) -> None:
+    """From the next request on, and within two seconds in an open stream."""
+    with transaction.atomic():
+        _record(token, rights=[])
+        token.delete()
+
+
+def _record(token: ApiToken, rights: Sequence[str]) -> None:
+    details = {"rights": [str(right) for right in rights]}
+    audit.record(audit.Act.PERMISSION, f"token:{token.pk}", details=details, by=token.user)
 
 
 def _check(maker: ApiToken, wish: Wish) -> None:

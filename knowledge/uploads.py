@@ -12,10 +12,11 @@ from typing import BinaryIO
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from knowledge import blobs, documents, paths
+from knowledge import audit, blobs, documents, paths
 from knowledge.documents import Added, Rejected
 from knowledge.models import Matter, Page, Refused, Transfer, Upload, Version
 
@@ -41,7 +42,10 @@ class Received:
 
 def begin(matter: Matter, by: User | None, custodian: str = "") -> Upload:
     """An upload of files that were all collected from one custodian, if one is named."""
-    return Upload.objects.create(matter=matter, by=by, custodian=" ".join(custodian.split())[:200])
+    with transaction.atomic():
+        upload = Upload.objects.create(matter=matter, by=by, custodian=" ".join(custodian.split())[:200])
+        audit.record(audit.Act.ADD, f"upload:{upload.pk}", matter_id=matter.pk, by=by)
+        return upload
 
 
 def announce(upload: Upload, name: str, size: int) -> Transfer:

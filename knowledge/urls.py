@@ -6,7 +6,7 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from knowledge.api import api
-from knowledge.views import answers, documents, health, matters, members, search, tokens, viewer, walls
+from knowledge.views import answers, audit, documents, health, matters, members, search, tokens, viewer, walls
 
 
 def _with_own_sign_in(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
@@ -46,6 +46,9 @@ urlpatterns = [
     path("documents/<uuid:document_id>/retry/", documents.retry, name="document_retry"),
     path("documents/<uuid:document_id>/cancel/", documents.cancel, name="document_cancel"),
     path("documents/<uuid:document_id>/delete/", documents.delete, name="document_delete"),
+    path("audit/", audit.events, name="audit"),
+    path("audit/export.csv", audit.exported, {"form": "csv"}, name="audit_csv"),
+    path("audit/export.jsonl", audit.exported, {"form": "jsonl"}, name="audit_jsonl"),
     path("api/v1/", include((_with_own_sign_in(_api_patterns), _app_name), namespace=_namespace)),
     path("admin/", admin.site.urls),
 ]

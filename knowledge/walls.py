@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 from django.utils import timezone
 
-from knowledge import access, matters
+from knowledge import access, audit, matters
 from knowledge.models import GroupMembership, Matter, Membership, Role, Wall
 
 
@@ -23,7 +24,7 @@ class Terms:
 def raise_wall(matter: Matter, against: User | Group, terms: Terms, by: User | None) -> Wall:
     """Keep the matter from a person or a group, whatever they are granted. Raises matters.LastManager."""
     with matters.keeping_a_manager(matter):
-        return Wall.objects.create(
+        wall = Wall.objects.create(
             matter=matter,
             user=against if isinstance(against, User) else None,
             group=against if isinstance(against, Group) else None,
@@ -33,6 +34,8 @@ def raise_wall(matter: Matter, against: User | Group, terms: Terms, by: User | N
             until=terms.until,
             created_by=by,
         )
+        _record(wall, terms.reason)
+        return wall
 
 
 def lift(wall: Wall) -> None:
@@ -40,7 +43,16 @@ def lift(wall: Wall) -> None:
     now = timezone.now()
     wall.until = now
     wall.since = min(wall.since, now)  # one that was still to come never stands
-    wall.save(update_fields=["since", "until"])
+    with transaction.atomic():
+        wall.save(update_fields=["since", "until"])
+        _record(wall)
+
+
+def _record(wall: Wall, reason: str = "") -> None:
+    whom = f"user:{wall.user_id}" if wall.user_id else f"group:{wall.group_id}"
+    until = wall.until.isoformat() if wall.until else "lifted"
+    details = {"wall": str(wall.pk), "since": wall.since.isoformat(), "until": until}
+    audit.record(audit.Act.PERMISSION, whom, matter_id=wall.matter_id, text=reason, details=details)
 
 
 def notices(person: User) -> list[str]:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from inference.errors import Cancelled, InferenceError
 from inference.generator import Options
-from knowledge import engines
+from knowledge import audit, engines
 from knowledge.draft import Draft, Event
 from knowledge.models import Answer, Citation
 from knowledge.streams import give_back_connection
@@ -117,6 +117,12 @@ def _store(draft: Draft, fence: int) -> None:
         )
         if stored:
             Citation.objects.bulk_create(draft.new_citations)
+            answer = draft.answer
+            written = {"sentences": len(draft.written), "citations": len(draft.cited)}
+            subject = f"answer:{answer.pk}"
+            audit.record(
+                audit.Act.ANSWER, subject, matter_id=answer.matter_id, details=written, by=answer.asker
+            )
 
 
 def _mine(answer_id: UUID, fence: int) -> QuerySet[Answer]:

@@ -10,6 +10,7 @@ from bench.serving import Service, environment, manage, serving
 from ingestion.broker import Broker
 from knowledge import engines, matters
 from knowledge.models import ApiToken, Matter, Role
+from tests.append_only import emptying
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,12 @@ def _engines() -> Iterator[None]:
     """What a test opened in this process is closed at the end, so that a warning of it stays an error."""
     yield
     engines.close()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _append_only() -> Iterator[None]:
+    with emptying():
+        yield
 
 
 @pytest.fixture

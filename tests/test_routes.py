@@ -23,7 +23,7 @@ from tests.conftest import People
 class Route:
     """How a route is reached, and who may use it.
 
-    `needs`: "public", "signed in", or the role in the matter of the object that the path names.
+    `needs`: "public", "signed in", "auditor", or the role in the matter of the object that the path names.
     """
 
     needs: str
@@ -41,6 +41,9 @@ PAGES = {
     "health/": Route("public"),
     "tokens/": Route("signed in", ("GET", "POST"), {"name": "script", "rights": ["read"]}),
     "tokens/<int:token_id>/revoke/": Route("nobody", ("POST",)),  # but for its own person: test_tokens
+    "audit/": Route("auditor"),
+    "audit/export.csv": Route("auditor"),
+    "audit/export.jsonl": Route("auditor"),
     "": Route("signed in", ("GET", "POST"), {"name": "New matter"}),
     "matters/<uuid:matter_id>/": Route(READER),
     "matters/<uuid:matter_id>/documents/": Route(READER),
@@ -258,7 +261,7 @@ def expected(key: str, person: str, target: str) -> str:
     role = ROLES[person] if needs != "nobody" else None
     if person == "outsider" and target == "foreign" and needs != "nobody":
         return "allowed"  # the outsider manages the other matter
-    if target != "own" or role is None:
+    if needs == "auditor" or target != "own" or role is None:  # nobody here is an auditor
         return "not found"
     return "allowed" if RANK[role] >= RANK[needs] else "forbidden"
 

@@ -12,7 +12,7 @@ from typing import cast
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from ingestion.parse import exchange, parse
+from ingestion.parse import exchange, parse, progress
 from ingestion.parse.confine import confine
 from ingestion.parse.errors import ParseError
 from ingestion.parse.parsed import File, Ocr
@@ -31,6 +31,7 @@ def main() -> None:
         sys.stdout.write(json.dumps(active))
         return
     scratch = Path.cwd()
+    progress.begin(scratch)
     try:
         exchange.write(scratch, parse(_file(*sys.argv[2:])))
     except ParseError as error:

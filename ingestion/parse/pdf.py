@@ -1,10 +1,8 @@
 """PDF: the text of each page with a box for every character; pages that are pictures are read by OCR."""
 
-import ctypes
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +11,7 @@ import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 from numpy.typing import NDArray
 
-from ingestion.parse import ocr, plain, progress
+from ingestion.parse import ocr, pdftext, plain, progress
 from ingestion.parse.errors import ParseError
 from ingestion.parse.parsed import File, Page, Parsed
 
@@ -23,13 +21,6 @@ LITTLE_TEXT = 250
 PICTURE_SHARE = 0.5
 OCR_DPI = 200
 MOST_PIXELS = 40_000_000
-HYPHEN = 0x02  # how the library marks a hyphen that only divides a word at the end of a line
-
-
-@dataclass(frozen=True)
-class _Text:
-    characters: str
-    boxes: NDArray[np.float64]  # (characters, 4): left, bottom, right, top in points, in the page's own space
 
 
 def parse(file: File) -> Parsed:
@@ -75,9 +66,10 @@ def _page(document: Any, number: int, *, is_ocr_now: bool) -> Page:
         return Page(number, label, "", "unreadable")
     with closing(page):
         width, height = page.get_size()
-        text = _text(page)
-        pictures = _picture_share(page, width * height)
-        if len(text.characters.strip()) < LITTLE_TEXT and pictures > PICTURE_SHARE:
+        text = pdftext.of(page)
+        is_little = len(text.characters.strip()) < LITTLE_TEXT
+        pictures = _picture_share(page, width * height) if is_little else 0.0
+        if pictures > PICTURE_SHARE:
             if not is_ocr_now:
                 return Page(number, label, "", "pending", None, width, height)
             read = _read_picture(page)
@@ -93,56 +85,10 @@ def _page(document: Any, number: int, *, is_ocr_now: bool) -> Page:
 
 def pack(boxes: NDArray[Any]) -> bytes:
     """Boxes (characters, 4) in tenths of a point, as they are stored."""
-    return zlib.compress(np.clip(np.rint(boxes), -32768, 32767).astype("<i2").tobytes(), level=6)
+    return zlib.compress(np.clip(np.rint(boxes), -32768, 32767).astype("<i2").tobytes(), level=1)
 
 
-def _text(page: Any) -> _Text:
-    """Characters and their boxes, one to one. Line breaks are single; divided words are joined."""
-    with closing(page.get_textpage()) as textpage:
-        count = textpage.count_chars()
-        codes = [raw.FPDFText_GetUnicode(textpage, place) for place in range(count)]
-        kept = list(_kept(codes))
-        boxes = _boxes(textpage, [place for place, _ in kept])
-    characters = "".join(character for _, character in kept)
-    if characters and not characters.endswith("\n"):
-        characters += "\n"
-        boxes = np.vstack([boxes, np.zeros((1, 4))])
-    return _Text(characters, boxes)
-
-
-def _kept(codes: list[int]) -> Iterator[tuple[int, str]]:
-    """Place in the page's text and the character kept of it."""
-    joining = False
-    for place, code in enumerate(codes):
-        if code == HYPHEN:
-            joining = True
-        elif not (code in {0x0A, 0x0D} and (joining or codes[place + 1 : place + 2] == [0x0A])):
-            joining = False
-            character = _character(codes, place)
-            if character:
-                yield place, character
-
-
-def _character(codes: list[int], place: int) -> str:
-    """One code point; the two halves of a surrogate pair count as one, a lone half as none."""
-    code = codes[place]
-    if 0xD800 <= code < 0xDC00 and place + 1 < len(codes) and 0xDC00 <= codes[place + 1] < 0xE000:
-        return chr(0x10000 + ((code - 0xD800) << 10) + (codes[place + 1] - 0xDC00))
-    if 0xD800 <= code < 0xE000 or code in {0, 0xFFFE, 0xFFFF} or code > 0x10FFFF:
-        return ""
-    return "\n" if code == 0x0D else chr(code)
-
-
-def _boxes(textpage: Any, places: list[int]) -> NDArray[np.float64]:
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    boxes = np.zeros((len(places), 4))
-    for row, place in enumerate(places):
-        if raw.FPDFText_GetCharBox(textpage, place, left, right, bottom, top):
-            boxes[row] = left.value, bottom.value, right.value, top.value
-    return boxes
-
-
-def _as_displayed(boxes: NDArray[np.float64], page: Any) -> NDArray[np.float64]:
+def _as_displayed(boxes: NDArray[np.float32], page: Any) -> NDArray[np.float32]:
     """From the page's own space (origin bottom left) to x0, y0, x1, y1 from top left, rotation applied."""
     left, bottom, right, top = page.get_bbox()  # media and crop box, inherited or not
     x0, y0 = boxes[:, 0] - left, top - boxes[:, 3]

@@ -11,10 +11,10 @@ from ninja.security import HttpBearer
 
 from knowledge import access, rates
 from knowledge.api import rights
+from knowledge.audit.trace import CREDENTIAL
 from knowledge.models import ApiToken
 from knowledge.models.token import Right, digest
 
-CREDENTIAL = "pincite.credential"  # in META: the digest of the token this call came with
 ALLOWANCE = "pincite.allowance"  # in META: what the token may still call, for the headers of the response
 
 
@@ -36,12 +36,12 @@ class TokenAuth(HttpBearer):
         request.META[ALLOWANCE] = allowance
         if allowance.is_over:
             raise rates.TooMany(f"At most {allowance.most} calls a minute.")
+        request.user = row.bearer()  # a refusal too is recorded with who was refused
+        request.META[CREDENTIAL] = digest(token)
         route = request.resolver_match.route if request.resolver_match else ""
         right = rights.needed(request.method or "", route)
         if right not in row.rights:
             raise RightMissing(right)
-        request.user = row.bearer()
-        request.META[CREDENTIAL] = digest(token)
         return row.user
 
 

@@ -75,5 +75,5 @@ def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
 
 @router.delete("/tokens/{int:token_id}", response={204: None}, summary="Revoke a token")
 def revoke_token(request: HttpRequest, token_id: int) -> Status[None]:
-    access.token_for(person_of(request), token_id).delete()
+    tokens.revoke(access.token_for(person_of(request), token_id))
     return Status(HTTPStatus.NO_CONTENT, None)

@@ -1,6 +1,7 @@
 """The rows. One file per resource; state questions are methods of the row they ask."""
 
 from knowledge.models.answer import Answer, Citation, Evidence
+from knowledge.models.audit import AuditAnchor, AuditEvent, AuditText
 from knowledge.models.description import Correspondent, Kind
 from knowledge.models.document import Document, Page, Passage, Version
 from knowledge.models.generation import Generation, Indexed
@@ -16,6 +17,9 @@ from knowledge.models.wording import Wording
 __all__ = [
     "Answer",
     "ApiToken",
+    "AuditAnchor",
+    "AuditEvent",
+    "AuditText",
     "Citation",
     "Correspondent",
     "Document",

@@ -25,7 +25,7 @@ def index(request: HttpRequest) -> HttpResponse:
 @require_POST
 def revoke(request: HttpRequest, token_id: int) -> HttpResponse:
     token = access.token_for(person_of(request), token_id)
-    token.delete()
+    tokens.revoke(token)
     messages.success(request, f"“{token.name}” is revoked.")
     return redirect("tokens")
 

@@ -22,9 +22,11 @@ from ingestion.parse.parsed import File
 
 @pytest.fixture(autouse=True)
 def scratch(tmp_path, monkeypatch):
-    """Parsers leave their sign of life in the working directory, which is a scratch folder in the child."""
-    monkeypatch.chdir(tmp_path)
-    return tmp_path
+    """A parser leaves nothing in the working directory: only the sandbox's child gives signs of life."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    yield tmp_path
+    assert list((tmp_path / "here").iterdir()) == []
 
 
 def parsed(scratch, name: str, content: bytes):
@@ -58,7 +60,8 @@ def test_pdf_pages_are_kept_apart_and_every_character_has_a_box(scratch):
         assert boxes_of(page).shape == (len(page.text), 4)
     x0, y0, x1, y1 = boxes_of(result.pages[0])[0] / 10
     assert 95 < x0 < x1 < 120
-    assert 180 < y0 < y1 <= 201
+    assert 180 < y0 < 190  # as high as the font, from above its capitals to below its “g”
+    assert 200 < y1 < 206
 
 
 @pytest.mark.parametrize("turn", [90, 180, 270])

@@ -8,7 +8,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('knowledge', '0006_read_words'),
+        ('knowledge', '0007_audit'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,0 +1,30 @@
+"""Signing in and out, recorded. Django and the sign-in libraries tell of it by these signals alone."""
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+
+from knowledge import audit
+
+
+def connect() -> None:
+    user_logged_in.connect(_signed_in)
+    user_logged_out.connect(_signed_out)
+    user_login_failed.connect(_refused)
+
+
+def _signed_in(user: User, **_named: Any) -> None:
+    audit.record(audit.Act.SIGN_IN, by=user)
+
+
+def _signed_out(user: User | None, **_named: Any) -> None:
+    if user is not None:
+        audit.record(audit.Act.SIGN_OUT, by=user)
+
+
+def _refused(credentials: dict[str, Any], **_named: Any) -> None:
+    """Only the name of somebody who exists is kept: people type passwords into the wrong field."""
+    name = credentials.get("username")
+    person = User.objects.filter(username=name).first() if isinstance(name, str) else None
+    audit.record(audit.Act.REFUSED, f"user:{person.pk}" if person else "nobody who is known")

@@ -1,0 +1,48 @@
+"""The request that runs now, for the audit: who calls, which matter it opened, what it recorded."""
+
+from contextvars import ContextVar
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.http import HttpRequest
+
+CREDENTIAL = "pincite.credential"  # in META: the digest of the token this call came with
+
+
+@dataclass
+class Trace:
+    request: HttpRequest
+    matter_id: UUID | None = None
+    recorded: int = 0
+
+
+_current: ContextVar[Trace | None] = ContextVar("audit", default=None)
+
+
+def begin(request: HttpRequest) -> None:
+    _current.set(Trace(request))
+
+
+def end() -> Trace | None:
+    """What there was to tell of the request that ends."""
+    trace = _current.get()
+    _current.set(None)
+    return trace
+
+
+def request() -> HttpRequest | None:
+    trace = _current.get()
+    return trace.request if trace else None
+
+
+def opened(matter_id: UUID) -> None:
+    """Called by `access` for each thing it hands out."""
+    trace = _current.get()
+    if trace is not None:
+        trace.matter_id = matter_id
+
+
+def recorded() -> None:
+    trace = _current.get()
+    if trace is not None:
+        trace.recorded += 1

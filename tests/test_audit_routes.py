@@ -1,0 +1,47 @@
+"""Every route leaves its event, or is known to need none. What was refused leaves one too."""
+
+import pytest
+
+from knowledge.models import AuditEvent
+from tests.test_routes import ROUTES, call, fill, outcome, targets  # noqa: F401 - targets is a fixture
+
+# Nothing of a matter is told by these.
+NEED_NONE = {
+    "login/": "a form; what is sent by it is recorded as a sign-in or a refusal",
+    "health/": "names nothing",
+    "": "the names of one's own matters",
+    "tokens/": "one's own tokens",
+    "api/v1/tokens": "one's own tokens",
+    "api/v1/": "no page",
+    "api/v1/docs": "the description of the API",
+    "api/v1/openapi.json": "the description of the API",
+    "api/v1/matters": "the names of one's own matters",
+}
+
+
+def acts() -> list[str]:
+    return list(AuditEvent.objects.order_by("sequence").values_list("act", flat=True))
+
+
+@pytest.mark.parametrize(
+    ("key", "method"), [(key, method) for key in ROUTES for method in ROUTES[key].methods]
+)
+def test_each_route_leaves_its_event_or_needs_none(people, targets, key, method):  # noqa: F811
+    path = fill(key, targets["own"])
+    before = len(acts())
+    response = call(people, "owner", method, path, ROUTES[key].body)
+    left = [act for act in acts()[before:] if act not in {"sign-in"}]
+    if response.status_code in {400, 409, 410, 422, 503}:
+        return  # nothing was read or done
+    if method == "GET" and key in NEED_NONE:
+        assert left == []
+    else:
+        assert left, (response.status_code, outcome(response))
+
+
+@pytest.mark.parametrize("key", [key for key in ROUTES if "<uuid" in key])
+def test_each_refusal_leaves_one_event(people, targets, key):  # noqa: F811
+    route = ROUTES[key]
+    before = len(acts())
+    call(people, "outsider", route.methods[0], fill(key, targets["own"]), route.body)
+    assert [act for act in acts()[before:] if act != "sign-in"] == ["denied"]
