@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion import pages
-from knowledge import generations, jobs
+from knowledge import generations, jobs, names
 from knowledge.index import Point
 from knowledge.models import Generation, Passage, Version
 
@@ -27,9 +27,10 @@ def bring_in(lease: jobs.Lease, version: Version, generation: Generation, *, ane
     lease.hold()  # from here on a worker that took over would write the same points
     if anew:
         index.delete_version(version.pk)
+    called = {passages[0].pk: _names(version)} if passages else {}
     for batch in _batches(passages):
         lease.report("indexing", 0, len(passages))
-        index.upsert([_point(passage, version) for passage in batch])
+        index.upsert([_point(passage, version, called.get(passage.pk, "")) for passage in batch])
     index.flush()
 
 
@@ -87,7 +88,13 @@ def _known(version: Version, generation: Generation, passages: Sequence[Passage]
     return found
 
 
-def _point(passage: Passage, version: Version) -> Point:
+def _names(version: Version) -> str:
+    """As the rows are now: this version was read from them before the file was."""
+    row = Version.objects.select_related("document").get(pk=version.pk)
+    return names.of(row, row.text())
+
+
+def _point(passage: Passage, version: Version, called: str) -> Point:
     return Point(
         id=passage.pk,
         dense=_vector(passage),
@@ -95,6 +102,9 @@ def _point(passage: Passage, version: Version) -> Point:
         matter_id=version.document.matter_id,
         document_id=version.document_id,
         version_id=version.pk,
+        start=passage.start,
+        end=passage.end,
+        names=called,
     )
 
 

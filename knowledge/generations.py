@@ -25,6 +25,9 @@ logger = logging.getLogger(__name__)
 LIVE = (Generation.State.CURRENT, Generation.State.BUILDING)
 
 
+FORM = NAMED_FORM = 2  # of the points that are made now; see Generation.form
+
+
 class AlreadyBuilding(Exception):
     """A new generation is being built; the message says how far it is."""
 
@@ -37,6 +40,7 @@ class Recipe:
     dimensions: int
     chunk_characters: int
     chunk_overlap: int
+    form: int = FORM
 
 
 def configured() -> Recipe:
@@ -85,7 +89,13 @@ def index_config(generation: Generation) -> IndexConfig:
         path=config.path / str(generation.number),
         collection=f"{config.collection}-{generation.number}",
         dimensions=generation.dimensions,
+        has_names=generation.form >= NAMED_FORM,
     )
+
+
+def is_outdated() -> bool:
+    """Whether the index that serves was made by an older recipe; `manage.py reindex` makes a new one."""
+    return current().form < FORM
 
 
 def readable() -> QuerySet[Version]:
@@ -195,4 +205,5 @@ def _create(recipe: Recipe, state: Generation.State) -> Generation:
         dimensions=recipe.dimensions,
         chunk_characters=recipe.chunk_characters,
         chunk_overlap=recipe.chunk_overlap,
+        form=recipe.form,
     )

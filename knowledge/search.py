@@ -1,16 +1,23 @@
-"""Retrieval inside a person's scope: dense and BM25, fused in the index, each hit checked by the database."""
+"""Retrieval inside a person's scope: by meaning and by words, in the documents that are meant first.
+
+Each hit is checked by the database before it can be shown.
+"""
 
 from dataclasses import dataclass
+from itertools import chain
 from uuid import UUID
 
-from knowledge import access, generations, highlight
+from knowledge import access, generations, highlight, ranking, routing
 from knowledge.access import Scope
-from knowledge.index import IndexUnavailable, Where
+from knowledge.index import DENSE, SPARSE, Ask, Hit, IndexUnavailable, Where
 from knowledge.models import Page, Passage
 
 LONGEST_QUERY = 2_000
-MOST_RESULTS = 50
+MOST_RESULTS = 200
 SPARE = 20
+# Each half of a query brings so many candidates for each result asked for, and at least so many.
+CANDIDATES_PER_RESULT = 4
+LEAST_CANDIDATES = 100
 
 
 @dataclass(frozen=True)
@@ -27,7 +34,9 @@ class BadQuery(Exception):
     """The query cannot be searched; the message says why."""
 
 
-def retrieve(scope: Scope, query: str, limit: int = 10) -> list[Result]:
+def retrieve(
+    scope: Scope, query: str, limit: int = 10, *, weights: ranking.Weights = ranking.DEFAULT
+) -> list[Result]:
     """The best passages of the scope for this query, best first. An empty scope asks nothing of the index.
 
     Raises BadQuery, and IndexUnavailable also while nothing can be found because the index is being rebuilt.
@@ -35,25 +44,45 @@ def retrieve(scope: Scope, query: str, limit: int = 10) -> list[Result]:
     query = checked(query)
     if scope.is_empty:
         return []
-    generation = generations.current()
-    dense = generations.embedder(generation).embed_query(query)
-    where = Where(scope.matter_ids, scope.document_ids)
     wanted = min(limit, MOST_RESULTS)
     # A few more, for what the second lock takes away.
-    hits = generations.index(generation).query(dense, query, where, wanted + SPARE)
-    passages = readable(scope, [hit.id for hit in hits])
+    hits = _hits(scope, query, wanted + SPARE, weights)[: wanted + SPARE]
+    passages = readable(scope, [hit.id for hit, _ in hits])
     if not passages:
         check_rebuilt(scope)
     labels = _page_labels(list(passages.values()))
     return [
         Result(
             passage=passages[hit.id],
-            score=hit.score,
+            score=score,
             page_label=labels.get((passages[hit.id].version_id, passages[hit.id].page_first), ""),
             snippet=highlight.snippet(passages[hit.id].text, query),
         )
-        for hit in [hit for hit in hits if hit.id in passages][:wanted]
+        for hit, score in [(hit, score) for hit, score in hits if hit.id in passages][:wanted]
     ]
+
+
+def _hits(scope: Scope, query: str, limit: int, weights: ranking.Weights) -> list[tuple[Hit, float]]:
+    """What the index finds, in order. Documents that the question names are asked on their own too, so that
+    the rest of the matter cannot crowd them out.
+    """
+    generation = generations.current()
+    index = generations.index(generation)
+    dense = generations.embedder(generation).embed_query(query)
+    everywhere = Where(scope.matter_ids, scope.document_ids)
+    meant: frozenset[UUID] = frozenset()
+    if weights.routed:
+        [named] = index.ask([routing.ask(query, everywhere)])
+        meant = frozenset(routing.of(named).meant)
+    places = [Where(scope.matter_ids, meant), everywhere] if meant else [everywhere]
+    count = max(LEAST_CANDIDATES, CANDIDATES_PER_RESULT * limit)
+    asks = [
+        Ask(by, value, where, count) for where in places for by, value in ((DENSE, dense), (SPARSE, query))
+    ]
+    found = index.ask(asks)
+    meaning = list(chain.from_iterable(found[::2]))
+    words = list(chain.from_iterable(found[1::2]))
+    return ranking.ranked(meaning, words, meant, weights)
 
 
 def check_rebuilt(scope: Scope) -> None:

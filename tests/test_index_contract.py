@@ -4,13 +4,15 @@ Set QDRANT_TEST_URL to run it against a real server too.
 """
 
 import os
+from dataclasses import replace
 from uuid import UUID, uuid4
 
 import numpy as np
 import pytest
 from qdrant_client import QdrantClient
 
-from knowledge.index import IndexConfig, IndexUnavailable, Point, Where
+from knowledge import ranking
+from knowledge.index import DENSE, NAMES, SPARSE, Ask, IndexConfig, IndexUnavailable, Point, Where
 from knowledge.index.edge import EdgeIndex
 from knowledge.index.server import ServerIndex, connect
 
@@ -49,7 +51,9 @@ def point(text: str, *places: int, matter: UUID = OURS, document: UUID | None = 
 
 
 def found(index, places, text, where, limit=10) -> list[UUID]:
-    return [hit.id for hit in index.query(unit(*places), text, where, limit)]
+    """Both halves, in the order that search gives them."""
+    asks = [Ask(DENSE, unit(*places), where, limit), Ask(SPARSE, text, where, limit)]
+    return [hit.id for hit, _ in ranking.ranked(*index.ask(asks), frozenset())][:limit]
 
 
 ALL_OURS = Where(frozenset({OURS}))
@@ -73,7 +77,7 @@ def test_words_are_found_in_their_other_forms(index):
         [point("the parties terminated the lease", 3), *(point("other things", 3) for _ in range(5))]
     )
     assert len(found(index, [8], "termination of leases", ALL_OURS)) == 6
-    best = index.query(unit(8), "termination of leases", ALL_OURS, 1)
+    [best] = index.ask([Ask(SPARSE, "termination of leases", ALL_OURS, 1)])
     assert best[0].score > 0
 
 
@@ -128,6 +132,72 @@ def test_ids_go_on_past_one_page(index):
 def test_any_text_can_be_asked_for(index, text):
     index.upsert([point("price of Müller", 1), point(text, 2)])
     assert len(found(index, [1], text, ALL_OURS)) == 2
+
+
+def named(index, text: str, where=ALL_OURS) -> list[UUID]:
+    [hits] = index.ask([Ask(NAMES, text, where, 5)])
+    return [hit.document_id for hit in hits]
+
+
+def called(name: str, matter: UUID = OURS) -> Point:
+    return replace(point("The price is due.", 1, matter=matter), names=name)
+
+
+def test_a_document_is_found_by_what_it_is_called(index):
+    lease, loan = called("Lease Quillmarsh Ostrevane"), called("Loan Brackwater Ostrevane")
+    index.upsert([lease, loan, point("Quillmarsh Quillmarsh Quillmarsh", 2)])
+    assert named(index, "Quillmarsh") == [lease.document_id]
+    assert named(index, "Brackwater Ostrevane") == [loan.document_id, lease.document_id]
+    assert named(index, "") == []
+
+
+def test_names_do_not_cross_the_wall(index):
+    index.upsert([called("Lease Quillmarsh", THEIRS), called("Lease Brackwater")])
+    assert named(index, "Quillmarsh") == []
+    assert named(index, "Quillmarsh", Where(frozenset())) == []
+
+
+def test_how_rare_a_word_is_is_counted_in_the_matter_alone(index):
+    ours = [point(f"crane harbour {number}", 1) for number in range(4)]
+    index.upsert([*ours, point("crane", 1)])
+    [before] = index.ask([Ask(SPARSE, "harbour", ALL_OURS, 1)])
+    index.upsert([point("harbour", 1, matter=THEIRS) for _ in range(300)])
+    [after] = index.ask([Ask(SPARSE, "harbour", ALL_OURS, 1)])
+    assert after[0].score == pytest.approx(before[0].score, rel=1e-4)
+
+
+def test_a_hit_says_where_its_passage_stands(index):
+    index.upsert([replace(point("price", 1), start=800, end=1_200)])
+    [[hit]] = index.ask([Ask(DENSE, unit(1), ALL_OURS, 1)])
+    assert (hit.start, hit.end) == (800, 1_200)
+
+
+def test_asks_that_can_find_nothing_leave_the_others_their_place(index):
+    index.upsert([point("price", 1)])
+    nothing = Ask(SPARSE, "the of", ALL_OURS, 5)
+    answers = index.ask(
+        [nothing, Ask(SPARSE, "price", ALL_OURS, 5), Ask(DENSE, unit(1), Where(frozenset()), 5)]
+    )
+    assert [len(answer) for answer in answers] == [0, 1, 0]
+
+
+@pytest.mark.parametrize("said", ["§ 14.2(b)", "Section 14.2(b)"])
+def test_a_section_is_found_by_its_number(index, said):
+    section = point("as provided in Section 14.2(b) hereof", 1)
+    index.upsert(
+        [section, *(point(f"as in Section 14.{number} and 2.{number} (b)", 1) for number in range(3, 9))]
+    )
+    [hits] = index.ask([Ask(SPARSE, said, ALL_OURS, 3)])
+    assert hits[0].id == section.id
+
+
+def test_an_index_made_before_names_were_kept_serves_without_them(tmp_path):
+    config = IndexConfig(tmp_path / "old", DIMENSIONS, has_names=False)
+    index = EdgeIndex(config)
+    index.upsert([point("price", 1)])
+    assert named(index, "price") == []
+    assert len(found(index, [1], "price", ALL_OURS)) == 1
+    index.close()
 
 
 def test_the_limit_holds(index):

@@ -10,7 +10,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from knowledge.index import IndexConfig, IndexUnavailable, Point, Where
+from knowledge.index import DENSE, SPARSE, Ask, IndexConfig, IndexUnavailable, Point, Where
 from knowledge.index.edge import EdgeIndex
 
 MATTER = uuid4()
@@ -72,7 +72,7 @@ def test_threads_write_and_read_at_once(tmp_path):
 
     def work(number: int) -> int:
         index.upsert(points(20))
-        return len(index.query(np.eye(8, dtype=np.float32)[number % 8], "word", WHERE, 5))
+        return len(index.ask([Ask(DENSE, np.eye(8, dtype=np.float32)[number % 8], WHERE, 5)])[0])
 
     with ThreadPoolExecutor(8) as pool:
         results = list(pool.map(work, range(40)))
@@ -85,6 +85,6 @@ def test_a_closed_index_says_so_but_an_empty_scope_asks_nothing_of_it(tmp_path):
     index = EdgeIndex(IndexConfig(tmp_path, 8))
     index.close()
     index.close()
-    assert index.query(np.eye(8, dtype=np.float32)[0], "word", Where(frozenset()), 5) == []
+    assert index.ask([Ask(SPARSE, "word", Where(frozenset()), 5)]) == [[]]
     with pytest.raises(IndexUnavailable):
-        index.query(np.eye(8, dtype=np.float32)[0], "word", WHERE, 5)
+        index.ask([Ask(SPARSE, "word", WHERE, 5)])

@@ -14,6 +14,7 @@ from knowledge.evaluation.alignment import aligned
 from knowledge.evaluation.metrics import Span
 from knowledge.evaluation.questions import Question, QuestionSet
 from knowledge.models import Document, Matter, Version
+from knowledge.ranking import Weights
 
 Ask = Callable[[str, str], tuple[list[Span], float]]  # text, file → spans, milliseconds
 
@@ -84,15 +85,15 @@ def trials(texts: Texts, given: QuestionSet, mode: str, ask: Ask) -> Iterator[Tr
 class Asker:
     """Asks as this person in this matter; `file` narrows a question to one document."""
 
-    def __init__(self, person: Person, matter: Matter, texts: Texts, **options: object) -> None:
-        self._person, self._matter, self._texts, self._options = person, matter, texts, options
+    def __init__(self, person: Person, matter: Matter, texts: Texts, weights: Weights) -> None:
+        self._person, self._matter, self._texts, self._weights = person, matter, texts, weights
 
     def __call__(self, text: str, file: str) -> tuple[list[Span], float]:
         """What is found, best first, and in how many milliseconds."""
         only = [self._texts.documents[file]] if file else None
         scope = scope_for(self._person, self._matter, only)
         started = time.perf_counter()
-        results = search.retrieve(scope, text, RESULTS, **self._options)
+        results = search.retrieve(scope, text, RESULTS, weights=self._weights)
         milliseconds = 1000 * (time.perf_counter() - started)
         return [_span(result) for result in results], milliseconds
 

@@ -5,12 +5,24 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 from uuid import UUID
 
-import numpy as np
-from numpy.typing import NDArray
-
-from knowledge.index.schema import Hit, IndexBroken, IndexConfig, IndexUnavailable, Point, Where
+from knowledge.index.schema import (
+    DENSE,
+    NAMES,
+    SPARSE,
+    Ask,
+    Hit,
+    IndexBroken,
+    IndexConfig,
+    IndexUnavailable,
+    Point,
+    Where,
+)
 
 __all__ = [
+    "DENSE",
+    "NAMES",
+    "SPARSE",
+    "Ask",
     "Hit",
     "Index",
     "IndexBroken",
@@ -35,8 +47,8 @@ class Index(Protocol):
 
     def delete_document(self, document_id: UUID) -> None: ...
 
-    def query(self, dense: NDArray[np.float32], text: str, where: Where, limit: int) -> list[Hit]:
-        """Dense and BM25 candidates, fused inside the engine, best first. `dense` has shape (D,)."""
+    def ask(self, asks: Sequence[Ask]) -> list[list[Hit]]:
+        """The hits of each ask, best first; all in one call to the engine."""
 
     def points(self) -> Iterator[tuple[UUID, UUID]]:
         """Every point with the version it belongs to, whoever's it is; for comparing with the rows alone."""

@@ -11,30 +11,31 @@ from threading import Lock
 from typing import IO, Any
 from uuid import UUID
 
-import numpy as np
 import qdrant_edge as edge
-from numpy.typing import NDArray
 
 from knowledge.index import bm25
+from knowledge.index.asks import Vector, ready
 from knowledge.index.schema import (
     DENSE,
     DOCUMENT,
+    END,
     FIELDS,
     MATTER,
+    NAMES,
     SPARSE,
+    START,
     VERSION,
+    Ask,
     Hit,
     IndexBroken,
     IndexConfig,
     IndexUnavailable,
     Point,
     Where,
-    candidates,
 )
 
 OPTIMIZE_EVERY = 5_000  # points written between two builds of the HNSW graph
 PAGE = 1_000
-RRF_K = 60
 
 
 class EdgeIndex:
@@ -45,10 +46,11 @@ class EdgeIndex:
         self._lock = _own(config.path / "owner.lock")
         self._path = config.path / "shard"
         try:
-            self._shard = _open(self._path, config.dimensions)
+            self._shard = _open(self._path, config)
         except IndexUnavailable:
             self._lock.close()
             raise
+        self._has_names = config.has_names
         self._writing = Lock()
         self._written = 0
         self._closed = False
@@ -64,22 +66,16 @@ class EdgeIndex:
     def delete_document(self, document_id: UUID) -> None:
         self._delete(DOCUMENT, document_id)
 
-    def query(self, dense: NDArray[np.float32], text: str, where: Where, limit: int) -> list[Hit]:
-        if where.is_empty or limit < 1:
-            return []
-        # The filter stands in each half and again around the fusion: no half can leak into the result.
-        allowed = _filter(where)
-        halves = [_half(edge.Query.Nearest(dense.tolist(), using=DENSE), allowed, limit)]
-        indices, values = bm25.query(text)
-        if indices:
-            sparse = edge.SparseVector(indices=indices, values=values)
-            halves.append(_half(edge.Query.Nearest(sparse, using=SPARSE), allowed, limit))
-        fusion: Any = edge.Fusion.Rrf(RRF_K)  # the stubs do not know that it is a Fusion
-        fused = edge.QueryRequest(
-            prefetches=halves, query=fusion, filter=allowed, limit=limit, with_payload=False
-        )
-        with _typed():
-            return [Hit(UUID(str(found.id)), float(found.score)) for found in self._engine.query(fused)]
+    def ask(self, asks: Sequence[Ask]) -> list[list[Hit]]:
+        prepared = list(ready(asks, has_names=self._has_names))
+        found: list[list[Hit]] = [[] for _ in asks]
+        if prepared:
+            requests = [_request(ask, vector) for _, ask, vector in prepared]
+            with _typed():
+                answers = self._engine.query_batch(edge.QueryBatchRequest(requests))
+            for (place, _, _), answer in zip(prepared, answers, strict=True):
+                found[place] = [_hit(point) for point in answer]
+        return found
 
     def points(self) -> Iterator[tuple[UUID, UUID]]:
         for record in self._scroll(None, with_payload=True):
@@ -156,10 +152,11 @@ def _own(path: Path) -> IO[str]:
     return handle
 
 
-def _open(path: Path, dimensions: int) -> edge.EdgeShard:
+def _open(path: Path, asked_for: IndexConfig) -> edge.EdgeShard:
+    sparse = (SPARSE, NAMES) if asked_for.has_names else (SPARSE,)
     config = edge.EdgeConfig(
-        vectors={DENSE: edge.EdgeVectorParams(size=dimensions, distance=edge.Distance.Cosine)},
-        sparse_vectors={SPARSE: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf)},
+        vectors={DENSE: edge.EdgeVectorParams(size=asked_for.dimensions, distance=edge.Distance.Cosine)},
+        sparse_vectors={name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf) for name in sparse},
     )
     if path.exists():
         try:
@@ -176,15 +173,33 @@ def _open(path: Path, dimensions: int) -> edge.EdgeShard:
 
 
 def _point(point: Point) -> edge.Point:
-    indices, values = bm25.document(point.text)
     vectors: dict[str, Any] = {DENSE: point.dense.tolist()}
-    if indices:
-        vectors[SPARSE] = edge.SparseVector(indices=indices, values=values)
+    for name, (indices, values) in (
+        (SPARSE, bm25.document(point.text)),
+        (NAMES, bm25.names(point.names)),
+    ):
+        if indices:
+            vectors[name] = edge.SparseVector(indices=indices, values=values)
     return edge.Point(id=str(point.id), vector=vectors, payload=point.payload())
 
 
-def _half(query: edge.Query, allowed: edge.Filter, limit: int) -> edge.Prefetch:
-    return edge.Prefetch(query=query, filter=allowed, limit=candidates(limit))
+def _request(ask: Ask, vector: Vector) -> edge.QueryRequest:
+    """How rare a word is counts within what may be read: no other matter tells how often it has a word."""
+    allowed = _filter(ask.where)
+    if isinstance(vector, tuple):
+        sparse = edge.SparseVector(indices=vector[0], values=vector[1])
+        query = edge.Query.Nearest(sparse, using=ask.by)
+        params = edge.SearchParams(idf=edge.IdfParams(corpus=_filter(Where(ask.where.matter_ids))))
+    else:
+        query, params = edge.Query.Nearest(vector, using=ask.by), None
+    return edge.QueryRequest(query=query, filter=allowed, limit=ask.limit, with_payload=True, params=params)
+
+
+def _hit(found: edge.ScoredPoint) -> Hit:
+    said = found.payload or {}
+    return Hit(
+        UUID(str(found.id)), float(found.score), UUID(said[DOCUMENT]), said.get(START, 0), said.get(END, 0)
+    )
 
 
 def _filter(where: Where) -> edge.Filter:

@@ -9,14 +9,12 @@ from numpy.typing import NDArray
 
 DENSE = "dense"  # cosine
 SPARSE = "bm25"  # term weights; the engine applies inverse document frequency
+NAMES = "names"  # the same of what a document is called, at its first passage
 MATTER = "matter_id"  # the tenant
 DOCUMENT = "document_id"
 VERSION = "version_id"
+START, END = "start", "end"  # where the passage stands in the version's text
 FIELDS = (MATTER, DOCUMENT, VERSION)
-
-# Each half of a hybrid query brings this many candidates per asked result, and at least so many.
-CANDIDATES_PER_RESULT = 4
-LEAST_CANDIDATES = 50
 
 
 class IndexUnavailable(Exception):
@@ -34,6 +32,7 @@ class IndexConfig:
     url: str = ""  # of a Qdrant server; "" means embedded
     api_key: str = ""
     collection: str = "pincite"
+    has_names: bool = True  # whether documents can be found by their names: since form 2
 
 
 @dataclass(frozen=True)
@@ -46,9 +45,18 @@ class Point:
     matter_id: UUID
     document_id: UUID
     version_id: UUID
+    start: int = 0
+    end: int = 0
+    names: str = ""  # of the document; at one of its passages only
 
-    def payload(self) -> dict[str, str]:
-        return {MATTER: str(self.matter_id), DOCUMENT: str(self.document_id), VERSION: str(self.version_id)}
+    def payload(self) -> dict[str, str | int]:
+        return {
+            MATTER: str(self.matter_id),
+            DOCUMENT: str(self.document_id),
+            VERSION: str(self.version_id),
+            START: self.start,
+            END: self.end,
+        }
 
 
 @dataclass(frozen=True)
@@ -71,11 +79,19 @@ class Where:
 
 
 @dataclass(frozen=True)
+class Ask:
+    """One question to the index: by meaning with a vector (D,), by words or names with a text."""
+
+    by: str  # DENSE, SPARSE or NAMES
+    value: NDArray[np.float32] | str
+    where: Where
+    limit: int
+
+
+@dataclass(frozen=True)
 class Hit:
     id: UUID
-    score: float  # fused; higher is better, comparable within one query only
-
-
-def candidates(limit: int) -> int:
-    """How many candidates each half of a hybrid query brings."""
-    return max(LEAST_CANDIDATES, limit * CANDIDATES_PER_RESULT)
+    score: float  # higher is better, comparable within one ask only
+    document_id: UUID
+    start: int
+    end: int

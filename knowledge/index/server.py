@@ -6,25 +6,27 @@ from typing import Any
 from uuid import UUID
 
 import httpx
-import numpy as np
-from numpy.typing import NDArray
 from qdrant_client import QdrantClient, models
 from qdrant_client.http.exceptions import ApiException, ResponseHandlingException
 
 from knowledge.index import bm25
+from knowledge.index.asks import Vector, ready
 from knowledge.index.schema import (
     DENSE,
     DOCUMENT,
+    END,
     FIELDS,
     MATTER,
+    NAMES,
     SPARSE,
+    START,
     VERSION,
+    Ask,
     Hit,
     IndexConfig,
     IndexUnavailable,
     Point,
     Where,
-    candidates,
 )
 
 PAGE = 1_000
@@ -44,6 +46,7 @@ class ServerIndex:
     def __init__(self, client: QdrantClient, config: IndexConfig) -> None:
         self._client = client
         self._name = config.collection
+        self._has_names = config.has_names
         with _typed():
             if not client.collection_exists(self._name):
                 self._create(config.dimensions)
@@ -59,26 +62,16 @@ class ServerIndex:
     def delete_document(self, document_id: UUID) -> None:
         self._delete(DOCUMENT, document_id)
 
-    def query(self, dense: NDArray[np.float32], text: str, where: Where, limit: int) -> list[Hit]:
-        if where.is_empty or limit < 1:
-            return []
-        # The filter stands in each half and again around the fusion: no half can leak into the result.
-        allowed = _filter(where)
-        halves = [_half(dense.tolist(), DENSE, allowed, limit)]
-        indices, values = bm25.query(text)
-        if indices:
-            sparse = models.SparseVector(indices=indices, values=values)
-            halves.append(_half(sparse, SPARSE, allowed, limit))
-        with _typed():
-            found = self._client.query_points(
-                self._name,
-                prefetch=halves,
-                query=models.FusionQuery(fusion=models.Fusion.RRF),
-                query_filter=allowed,
-                limit=limit,
-                with_payload=False,
-            )
-        return [Hit(UUID(str(point.id)), point.score) for point in found.points]
+    def ask(self, asks: Sequence[Ask]) -> list[list[Hit]]:
+        prepared = list(ready(asks, has_names=self._has_names))
+        found: list[list[Hit]] = [[] for _ in asks]
+        if prepared:
+            requests = [_request(ask, vector) for _, ask, vector in prepared]
+            with _typed():
+                answers = self._client.query_batch_points(self._name, requests)
+            for (place, _, _), answer in zip(prepared, answers, strict=True):
+                found[place] = [_hit(point) for point in answer.points]
+        return found
 
     def points(self) -> Iterator[tuple[UUID, UUID]]:
         for record in self._scroll(None, with_payload=True):
@@ -125,10 +118,13 @@ class ServerIndex:
         self._client.close()
 
     def _create(self, dimensions: int) -> None:
+        sparse = (SPARSE, NAMES) if self._has_names else (SPARSE,)
         self._client.create_collection(
             self._name,
             vectors_config={DENSE: models.VectorParams(size=dimensions, distance=models.Distance.COSINE)},
-            sparse_vectors_config={SPARSE: models.SparseVectorParams(modifier=models.Modifier.IDF)},
+            sparse_vectors_config={
+                name: models.SparseVectorParams(modifier=models.Modifier.IDF) for name in sparse
+            },
         )
         for field in FIELDS:
             schema = models.KeywordIndexParams(
@@ -143,15 +139,36 @@ class ServerIndex:
 
 
 def _point(point: Point) -> models.PointStruct:
-    indices, values = bm25.document(point.text)
     vectors: dict[str, Any] = {DENSE: point.dense.tolist()}
-    if indices:
-        vectors[SPARSE] = models.SparseVector(indices=indices, values=values)
+    for name, (indices, values) in (
+        (SPARSE, bm25.document(point.text)),
+        (NAMES, bm25.names(point.names)),
+    ):
+        if indices:
+            vectors[name] = models.SparseVector(indices=indices, values=values)
     return models.PointStruct(id=str(point.id), vector=vectors, payload=point.payload())
 
 
-def _half(query: Any, using: str, allowed: models.Filter, limit: int) -> models.Prefetch:
-    return models.Prefetch(query=query, using=using, filter=allowed, limit=candidates(limit))
+def _request(ask: Ask, vector: Vector) -> models.QueryRequest:
+    """How rare a word is counts within what may be read: no other matter tells how often it has a word."""
+    query: Any = vector
+    params = None
+    if isinstance(vector, tuple):
+        query = models.SparseVector(indices=vector[0], values=vector[1])
+        params = models.SearchParams(idf=models.IdfCorpusParams(corpus=_filter(Where(ask.where.matter_ids))))
+    return models.QueryRequest(
+        query=query,
+        using=ask.by,
+        filter=_filter(ask.where),
+        limit=ask.limit,
+        with_payload=True,
+        params=params,
+    )
+
+
+def _hit(found: models.ScoredPoint) -> Hit:
+    said = found.payload or {}
+    return Hit(UUID(str(found.id)), found.score, UUID(said[DOCUMENT]), said.get(START, 0), said.get(END, 0))
 
 
 def _filter(where: Where) -> models.Filter:

@@ -20,6 +20,8 @@ class Generation(models.Model):
     dimensions = models.PositiveIntegerField()
     chunk_characters = models.PositiveIntegerField()
     chunk_overlap = models.PositiveIntegerField()
+    # What a point holds: 1 passages alone, 2 also what their document is called.
+    form = models.PositiveSmallIntegerField(default=1)
     created = models.DateTimeField(auto_now_add=True)
     switched = models.DateTimeField(null=True)  # when it became current, or was retired
 

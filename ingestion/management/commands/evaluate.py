@@ -9,6 +9,7 @@ import tempfile
 from argparse import ArgumentParser
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,19 @@ from django.utils import timezone
 from ingestion.management.commands.ingest import read_chunks
 from ingestion.progress import Progress
 from ingestion.service import is_owned, running
-from knowledge import documents, matters, uploads
+from knowledge import documents, matters, ranking, uploads
 from knowledge.evaluation import plot, questions, report, trial
 from knowledge.evaluation.questions import QuestionSet
 from knowledge.models import Matter
 
 ASKER = "evaluation"
+# part of the ranking → the weights that leave it out
+WITHOUT: dict[str, dict[str, float]] = {
+    "meaning": {"meaning": 0.0},
+    "words": {"meaning": 1.0},
+    "neighbours": {"neighbours": 0.0},
+    "routing": {"routed": 0.0},
+}
 
 
 class Command(BaseCommand):
@@ -48,7 +56,7 @@ class Command(BaseCommand):
             given = self._given(options, Path(scratch))
             with running(), _matter(given, keep=options["keep"]) as matter:
                 self._take_in(matter, given)
-                made = self._measure(matter, given, options["mode"])
+                made = self._measure(matter, given, options)
         text = report.table(made)
         self.stdout.write(text)
         if options["out"]:
@@ -71,14 +79,14 @@ class Command(BaseCommand):
                 self.stderr.write(f"rejected    {name}: {error}")
         Progress(self.stdout, matter, started).watch()
 
-    def _measure(self, matter: Matter, given: QuestionSet, modes: list[str] | None) -> list[report.Row]:
+    def _measure(self, matter: Matter, given: QuestionSet, options: dict[str, Any]) -> list[report.Row]:
+        left_out = {name: value for part in options["without"] for name, value in WITHOUT[part].items()}
         texts = trial.Texts(matter, given)
-        ask = trial.Asker(_asker(), matter, texts)
+        ask = trial.Asker(_asker(), matter, texts, replace(ranking.DEFAULT, **left_out))
         ask("What is this about?", "")  # loads the model
-        trials = [each for mode in modes or given.modes for each in trial.trials(texts, given, mode, ask)]
-        self.stdout.write(
-            f"{given.name}: {texts.lost(given)} questions whose gold was not found in what was read"
-        )
+        modes = options["mode"] or given.modes
+        trials = [each for mode in modes for each in trial.trials(texts, given, mode, ask)]
+        self.stdout.write(f"The gold of {texts.lost(given)} questions was not found in what was read.")
         return report.rows(trials)
 
 

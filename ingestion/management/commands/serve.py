@@ -30,6 +30,10 @@ class Command(BaseCommand):
         try:
             with running():
                 generations.restore()
+                if generations.is_outdated():
+                    self.stdout.write(
+                        "The index was made by an older version: `manage.py reindex` renews it."
+                    )
                 threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
                 self.stdout.write(f"Pincite is at http://{options['host']}:{options['port']}/")
                 self._serve(options["host"], options["port"])

@@ -1,0 +1,69 @@
+"""The order of what was found: how near in meaning, which words, which document, what stands beside it.
+
+Pure: hits in, order out. How the weights were chosen: docs/retrieval.md.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from uuid import UUID
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge.index import Hit
+
+BESIDE = 2  # characters of white space between passages that follow each other, at most
+
+
+@dataclass(frozen=True)
+class Weights:
+    meaning: float = 0.7  # the rest is the words'
+    neighbours: float = 0.2  # the share of a score that comes from the passages before and behind
+    routed: float = 1.0  # added to what is in a document that the question names
+
+
+DEFAULT = Weights()
+
+
+def ranked(
+    meaning: Sequence[Hit], words: Sequence[Hit], meant: frozenset[UUID], weights: Weights = DEFAULT
+) -> list[tuple[Hit, float]]:
+    """All that either half found with its score, best first; the documents meant come before the rest."""
+    rows = list({hit.id: hit for hit in [*meaning, *words]}.values())
+    if not rows:
+        return []
+    places = {hit.id: place for place, hit in enumerate(rows)}
+    near = _column(meaning, places, floor=min((hit.score for hit in meaning), default=0.0))
+    said = _column(words, places, floor=0.0)
+    scores = weights.meaning * near + (1 - weights.meaning) * said / (said.max() or 1.0)
+    scores = _lent(scores, rows, weights.neighbours)
+    scores += weights.routed * np.array([row.document_id in meant for row in rows])
+    return [(rows[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
+
+
+def _column(found: Sequence[Hit], places: dict[UUID, int], floor: float) -> NDArray[np.float64]:
+    """(N,): the scores of this half; what it did not find has the floor."""
+    column = np.full(len(places), floor)
+    column[[places[hit.id] for hit in found]] = [hit.score for hit in found]
+    return column
+
+
+def _lent(scores: NDArray[np.float64], rows: Sequence[Hit], share: float) -> NDArray[np.float64]:
+    """A passage gets a share of its neighbours' scores: what stands around an answer is about the same thing.
+
+    A neighbour that was not found lends what the passage has itself.
+    """
+    order = sorted(range(len(rows)), key=lambda at: (rows[at].document_id, rows[at].start))
+    follows = np.array([_follow(rows[a], rows[b]) for a, b in pairwise(order)], dtype=bool)
+    ordered = scores[order]
+    before, behind = ordered.copy(), ordered.copy()
+    before[1:][follows] = ordered[:-1][follows]
+    behind[:-1][follows] = ordered[1:][follows]
+    lent = np.empty(len(rows))
+    lent[order] = (1 - share) * ordered + share * (before + behind) / 2
+    return lent
+
+
+def _follow(first: Hit, second: Hit) -> bool:
+    return first.document_id == second.document_id and second.start - first.end <= BESIDE

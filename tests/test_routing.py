@@ -1,0 +1,104 @@
+"""Which documents a question is about: by what they are called."""
+
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from knowledge import access, generations, names, routing, search
+from knowledge.index import Point
+from knowledge.models import Correspondent, Document, Passage, Version
+
+LEASE = "Quillmarsh_20Lease_20Ostrevane.pdf"
+
+
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        (
+            "Consider the Lease between Quillmarsh and Ostrevane; What is the Rent?",
+            "Lease Quillmarsh Ostrevane",
+        ),
+        ("Consider Eskom's Non-Disclosure Agreement; Is it mutual?", "Eskom Non Disclosure"),
+        ("Under which law is the Quillmarsh lease governed?", "Quillmarsh"),
+        ("What did the Receiving Party agree to keep confidential?", ""),
+        ("What is the notice period?", ""),
+        ("When was No. 20-1507 filed?", "No 20 1507"),
+        ("", ""),
+        ("???", ""),
+    ],
+)
+def test_the_words_that_may_name_a_document(question, expected):
+    assert names.asked(question) == expected
+
+
+def test_a_file_name_is_read_as_words():
+    assert names.split("SupplyAgreement_20Rev.pdf") == "SupplyAgreement Rev pdf Supply Agreement Rev pdf"
+    assert names.split("Model%20NDA_20by_20SWA_2016") == "Model NDA by SWA 2016"
+
+
+def test_a_document_is_called_by_its_name_its_people_its_head_and_its_end(people):
+    version = add(people.matter, "letters/Brackwater.eml", title="Re: the crane", author="Ada Ferndale")
+    Correspondent.objects.create(
+        version=version, role="to", name="Bo Ostrevane", address="bo@ostrevane.example"
+    )
+    called = names.of(version, "Dear Bo, " + "words " * 2_000 + "Signed, Quillmarsh")
+    for word in ("Brackwater", "crane", "Ferndale", "bo@ostrevane.example", "Dear Bo", "Quillmarsh"):
+        assert word in called
+    assert len(called) < 4_000
+
+
+def add(matter, path: str, text: str = "The rent is due on the first of the month.", **fields) -> Version:
+    """A document that is indexed, with a single passage."""
+    document = Document.objects.create(matter=matter, path=path)
+    version = Version.objects.create(
+        document=document, number=1, sha256="0" * 64, size=1, state="searchable", **fields
+    )
+    Document.objects.filter(pk=document.pk).update(current=version)
+    generation = generations.current()
+    place = {"start": 0, "end": len(text), "page_first": 1, "page_last": 1}
+    row = Passage.objects.create(id=uuid4(), version=version, generation=generation, text=text, **place)
+    vector = generations.embedder(generation).embed_passages([text])[0].astype(np.float32)
+    called = names.of(version, text)
+    point = Point(row.pk, vector, text, matter.pk, document.pk, version.pk, 0, len(text), called)
+    generations.index(generation).upsert([point])
+    return version
+
+
+@pytest.fixture
+def deeds(people):
+    made = [add(people.matter, f"{name} Lease.txt") for name in ("Quillmarsh", "Brackwater", "Ferndale")]
+    yield {version.document.path.split()[0]: version.document_id for version in made}
+    for version in made:
+        generations.index(generations.current()).delete_version(version.pk)
+
+
+def test_a_question_is_routed_to_the_document_it_names(people, deeds):
+    scope = access.scope_for(people.reader, people.matter)
+    found = routing.route(scope, "What is the rent under the Brackwater Lease?")
+    assert found.meant == (deeds["Brackwater"],)
+    assert found.confidence > 0.5
+    results = search.retrieve(scope, "What is the rent under the Brackwater Lease?", 3)
+    assert results[0].passage.version.document_id == deeds["Brackwater"]
+    assert len(results) == 3  # the others come behind
+
+
+def test_a_question_that_names_none_has_no_route(people, deeds):
+    scope = access.scope_for(people.reader, people.matter)
+    assert routing.route(scope, "What is the rent?") == routing.Route()
+
+
+def test_a_name_that_all_of_them_have_tells_none_apart(people, deeds):
+    scope = access.scope_for(people.reader, people.matter)
+    found = routing.route(scope, "What is the rent under the Lease?")
+    assert set(found.meant) == set(deeds.values())
+    assert found.confidence < 0.2
+
+
+def test_a_name_never_leads_out_of_the_scope(people, deeds):
+    outsider = access.scope_for(people.outsider, people.foreign)
+    assert routing.route(outsider, "What is the rent under the Brackwater Lease?") == routing.Route()
+    nobody = access.scope_for(people.outsider, people.matter)
+    assert routing.route(nobody, "What is the rent under the Brackwater Lease?") == routing.Route()
+    one = access.scope_for(people.reader, people.matter, [deeds["Ferndale"]])
+    assert deeds["Brackwater"] not in routing.route(one, "the rent of the Brackwater Lease").documents
