@@ -193,7 +193,12 @@ def _counted(text: str, match: re.Match[str], amount: str) -> Iterator[Fact]:
     """A number, with the unit of time behind it if there is one; of “thirty (30) days” both have it."""
     rest = re.sub(r"^\s?\(\d+\)", "", text[match.end() : match.end() + 40])
     unit = _UNIT.match(rest)
-    yield from _fact(match, [("time", f"{amount} {unit['unit'].lower()}") if unit else ("number", amount)])
+    if unit is None:
+        yield from _fact(match, [("number", amount)])
+        return
+    end = text.index(unit.group(), match.end()) + unit.end()
+    key = ("time", f"{amount} {unit['unit'].lower()}")
+    yield Fact(text[match.start() : end], match.start(), end, frozenset([key]))
 
 
 def _fact(match: re.Match[str], keys: list[Key]) -> Iterator[Fact]:

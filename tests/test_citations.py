@@ -143,7 +143,7 @@ def test_other_words_are_shown_beside_the_place_they_name_and_never_as_verbatim(
 @pytest.mark.parametrize(
     ("claim", "problem"),
     [
-        ("The Buyer shall pay undisputed invoices of the Supplier within 60 days [7].", "“60”"),
+        ("The Buyer shall pay undisputed invoices of the Supplier within 60 days [7].", "“60 days”"),
         ("The Buyer pays undisputed invoices of Ostrevane within 30 days [7].", "“Ostrevane”"),
         ("Undisputed invoices from the Supplier are paid by the Buyer within 30 days [8].", "“Supplier”"),
         ("Undisputed invoices from the Supplier are paid by the Buyer within 30 days.", ""),  # names no place

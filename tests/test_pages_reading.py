@@ -195,6 +195,7 @@ def test_a_question_that_cannot_be_asked_is_told_beside_it(reader, people, quest
 @pytest.fixture
 def answer(people: People, version: Version) -> Answer:
     plan = {"full": ["Contracts/Agreement.pdf"], "by_passage": ["gone.txt"], "not_read": [], "budget": 900}
+    plan["not_read_count"] = 31
     answer = Answer.objects.create(
         matter=people.matter, asker=people.owner, question="With what <notice>?", plan={**plan, "used": 512}
     )
@@ -242,11 +243,57 @@ def test_sentences_without_a_source_are_marked(reader, answer):
 
 def test_the_reading_plan_names_what_was_read(reader, answer, version):
     page = shown(reader, answer, state="done", model="smol", seconds_to_first_token=1.26)
-    assert "1 document read in full, 1 document by passage" in page
+    assert "1 document read in full, 1 by passage, 31 not read" in page
+    assert "31 documents in which nothing close to the question was found" in page
     assert f'href="/documents/{version.document_id}/"' in page
     assert "gone.txt (deleted)" in page
     assert "512 of 900" in page
     assert "1.3 s" in page
+
+
+def test_a_sentence_says_what_is_wrong_with_it(reader, answer):
+    sentences = [
+        {"text": "One may leave on notice.", "citations": [1], "verbatim": False, "problem": ""},
+        {"text": "It costs EUR 5.", "citations": [], "verbatim": False, "problem": "“EUR 5” is not there"},
+    ]
+    page = shown(reader, answer, state="done", sentences=sentences)
+    assert "in other words than the source: compare" in page
+    assert "not in the sources: “EUR 5” is not there" in page
+
+
+def test_sources_that_differ_are_both_shown(reader, people, answer):
+    version = add_version(Document.objects.create(matter=people.matter, path="other.pdf"), 1)
+    for number, days in ((2, "30 days"), (3, "45 days")):
+        of = answer.citations.get(number=1).version if number == 2 else version
+        Citation.objects.create(
+            answer=answer, number=number, origin="key", version=of, page=1, page_label="1", start=0, end=1,
+            quote=f"Either party may end this Agreement on {days} of written notice.",
+        )  # fmt: skip
+    page = shown(reader, answer, state="done")
+    assert "Sources differ." in page
+    assert "“30 days”" in page
+    assert "“45 days”" in page
+
+
+def test_what_a_person_wants_read_is_chosen_beside_the_document(reader, people, answer, version):
+    path = reverse("document_reading", args=[version.document_id])
+    response = reader.post(path, {"kind": "full", "answer": str(answer.pk)})
+    assert response["Location"] == reverse("answer", args=[answer.pk])
+    assert "always in full" in shown(reader, answer)
+    assert people.reader.preferences.get().kind == "full"
+    reader.post(path, {"kind": ""})
+    assert not people.reader.preferences.exists()
+    assert reader.post(path, {"kind": "often"}).status_code == 404
+
+
+def test_a_conversation_leads_back_and_on(reader, people, answer):
+    second = Answer.objects.create(
+        matter=people.matter, asker=people.owner, question="And then?", follows=answer, state="nothing"
+    )
+    assert "With what &lt;notice&gt;?" in shown(reader, second)
+    first = shown(reader, answer)
+    assert "And then?" in first
+    assert f'name="follows" value="{answer.pk}"' in first
 
 
 def test_nothing_found_gives_reasons_and_ways_on(reader, answer):

@@ -1,5 +1,6 @@
 """Saying where something stands, and linking to it in the document viewer."""
 
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from django import template
@@ -12,6 +13,12 @@ register = template.Library()
 
 
 register.filter("at", at)
+
+
+@register.filter
+def of(values: Mapping[object, object], key: object) -> object:
+    """What a mapping holds for a key that the template computed; nothing if it holds none."""
+    return values.get(key, "")
 
 
 @register.simple_tag

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from inference.errors import InferenceError
-from knowledge import access, answers, preferences, streams, writing
+from knowledge import access, answers, differences, preferences, streams, writing
 from knowledge.api.auth import person_of, watch
 from knowledge.forms import QuestionForm, ReadingForm
 from knowledge.index import IndexUnavailable
@@ -20,11 +20,11 @@ from knowledge.views import matters
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence as it is shown. `is_orphaned`: it was checked, but its source has been deleted since."""
+    """A sentence as it is shown. `flag` says what is to be known about it: nothing where it is verbatim."""
 
     text: str
     citations: list[Citation]
-    is_orphaned: bool
+    flag: str
 
 
 @require_POST
@@ -69,12 +69,13 @@ def answer(request: HttpRequest, answer_id: UUID) -> HttpResponse:
         for _ in writing.write(found.pk, lambda: False):
             pass
         return redirect("answer", found.pk)
-    return render(request, "answers/answer.html", _shown(found))
+    return render(request, "answers/answer.html", _shown(request, found))
 
 
 @require_safe
 def body(request: HttpRequest, answer_id: UUID) -> HttpResponse:
-    return render(request, "answers/_body.html", _shown(access.answer_for(request.user, answer_id)))
+    found = access.answer_for(request.user, answer_id)
+    return render(request, "answers/_body.html", _shown(request, found))
 
 
 @require_GET
@@ -91,7 +92,8 @@ def _watch(request: HttpRequest, answer_id: UUID) -> streams.Allowed:
     return watch(request, access.answer_for(request.user, answer_id).matter_id)
 
 
-def _shown(answer: Answer) -> dict[str, Any]:
+def _shown(request: HttpRequest, answer: Answer) -> dict[str, Any]:
+    wishes = preferences.of_matter(person_of(request), answer.matter)
     cited = list(answer.citations.select_related("version__document"))
     return {
         "answer": answer,
@@ -100,7 +102,12 @@ def _shown(answer: Answer) -> dict[str, Any]:
         "text_quotes": [row for row in cited if row.origin == Citation.Origin.TEXT],
         "sentences": _sentences(answer, {row.number: row for row in cited}),
         "by_ocr": _by_ocr(cited),
+        "differences": differences.among([(row.version.document_id, row) for row in cited]),
         "readings": _readings(answer),
+        "notes": _notes(answer),
+        "wishes": dict(wishes.values_list("document", "kind")),
+        "earlier": _earlier(answer),
+        "later": list(answer.followed_by.order_by("created")),
         "is_open": answer.state in {Answer.State.READY, Answer.State.GENERATING},
     }
 
@@ -110,8 +117,41 @@ def _sentences(answer: Answer, cited: dict[int, Citation]) -> list[Sentence]:
     for row in answer.sentences:
         found = [cited[number] for number in row["citations"] if number in cited]
         if row["text"]:
-            shown.append(Sentence(row["text"], found, is_orphaned=bool(row["citations"]) and not found))
+            shown.append(Sentence(row["text"], found, _flag(row, found)))
     return shown
+
+
+def _flag(row: dict[str, Any], found: list[Citation]) -> str:
+    if row["citations"] and not found:
+        return "its source has been deleted"
+    if not found:
+        problem = row.get("problem")
+        return f"not in the sources: {problem}" if problem else "not found word for word in the sources"
+    return "" if row.get("verbatim", True) else "in other words than the source: compare"
+
+
+def _earlier(answer: Answer) -> list[Answer]:
+    """The conversation before this answer, oldest first."""
+    found: list[Answer] = []
+    while answer.follows is not None:
+        answer = answer.follows
+        found.append(answer)
+    return found[::-1]
+
+
+def _notes(answer: Answer) -> list[str]:
+    """What the plan could not do, or did otherwise than before."""
+    plan = answer.plan
+    notes = [plan.get("anew", "")]
+    if plan.get("too_long"):
+        notes.append(
+            f"Longer than what can be read at once, so read by passage: {', '.join(plan['too_long'])}."
+        )
+    if plan.get("not_read"):
+        notes.append("There was no room for every document in which something was found.")
+    if plan.get("is_cut"):
+        notes.append("Not even the best passage fitted; only its beginning was read.")
+    return [note for note in notes if note]
 
 
 def _by_ocr(cited: list[Citation]) -> set[int]:
@@ -125,13 +165,26 @@ def _by_ocr(cited: list[Citation]) -> set[int]:
 
 
 def _readings(answer: Answer) -> list[dict[str, Any]]:
-    """The reading plan in up to three lines; each document with its id if it is still in the matter."""
-    named = {key: answer.plan.get(key, []) for key in ("full", "by_passage", "not_read")}
+    """The reading plan in lines; each document with its id if it is still in the matter."""
+    named = {key: answer.plan.get(key, []) for key in ("full", "by_passage", "not_read", "excluded")}
+    counts = {key: len(group) for key, group in named.items()}
+    counts["not_read"] = answer.plan.get("not_read_count", counts["not_read"])
+    listed = {*named["not_read"], *named["excluded"]}
     paths = [path for group in named.values() for path in group]
     ids = dict(answer.matter.documents.filter(path__in=paths).values_list("path", "pk"))
-    words = {"full": "read in full", "by_passage": "by passage", "not_read": "not read"}
+    words = {
+        "full": "read in full",
+        "by_passage": "by passage",
+        "not_read": "not read",
+        "excluded": "left out as you wish",
+    }
     return [
-        {"words": words[key], "documents": [{"path": path, "pk": ids.get(path)} for path in group]}
+        {
+            "words": words[key],
+            "count": counts[key],
+            "documents": [{"path": path, "pk": ids.get(path)} for path in group],
+            "others": counts[key] - len(listed) if key == "not_read" else 0,
+        }
         for key, group in named.items()
-        if group
+        if counts[key]
     ]

@@ -3,6 +3,7 @@
 
 const MARKER = /\s*\[\s*\d+(?:\s*[,;]\s*\d+)*\s*\]/g;
 const UNVERIFIED = "not found word for word in the sources";
+const OTHER_WORDS = "in other words than the source: compare";
 const BUSY_PAUSE = 2000; // milliseconds between looks at an answer that is written elsewhere
 
 function element(tag, className, text = "") {
@@ -36,13 +37,17 @@ function link(viewer, citation) {
 function checked(viewer, sentence) {
   const shown = element("span", "sentence");
   shown.append(element("span", "words", sentence.text));
-  if (sentence.citations.length) {
-    shown.append(...sentence.citations.map((citation) => link(viewer, citation)));
-  } else {
-    shown.classList.add("unverified");
-    shown.append(" ", element("span", "flag", UNVERIFIED));
+  shown.append(...sentence.citations.map((citation) => link(viewer, citation)));
+  if (!sentence.verbatim) {
+    const isCited = sentence.citations.length > 0;
+    shown.classList.add(isCited ? "paraphrase" : "unverified");
+    shown.append(" ", element("span", "flag", isCited ? OTHER_WORDS : unverified(sentence.problem)));
   }
   return shown;
+}
+
+function unverified(problem) {
+  return problem ? `not in the sources: ${problem}` : UNVERIFIED;
 }
 
 // What is left of the raw text once a completed sentence has been taken from its front.
