@@ -17,6 +17,11 @@ class GeneratorConfig:
     window: int = 0  # tokens; 0 = the model's own
     cache_dir: Path = Path("var/models")  # for dequantised weights
     timeout_seconds: float = 120.0
+    # What is remembered of prompts, of a local model:
+    cache_bytes: int = 512 << 20  # on the device
+    host_cache_bytes: int = 0  # in the machine's memory behind it; of use only with a GPU
+    running: int = 16  # answers written side by side
+    waiting: int = 64  # requests beyond those; more are told to come back
 
 
 @dataclass(frozen=True)

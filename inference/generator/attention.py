@@ -1,87 +1,134 @@
-"""Attention and cache for decoding on a CPU: the same numbers as the library's, with less copying.
+"""Attention over sequences of different lengths packed into one row, each with what it has read before.
 
-With 2,000 tokens of context the library's way takes 80 ms a token (torch's bf16 kernel is slow for one query,
-and the cache is copied for each token); this takes 43 ms. Measured on two cores with the default model.
+The matrix products of a step run over all sequences at once; only the attention goes sequence by sequence.
 """
 
+import math
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AttentionInterface, AttentionMaskInterface, DynamicCache, PreTrainedModel
-from transformers.cache_utils import DynamicLayer
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
-from transformers.masking_utils import sdpa_mask
+from torch.nn.attention.bias import causal_lower_right
+from torch.nn.functional import scaled_dot_product_attention
+from transformers import AttentionInterface, PreTrainedModel
 
-NAME = "pincite_decode"
-SPARE = 256  # rows a buffer has in reserve when it must grow
+from inference.generator.segment import State
+
+NAME = "pincite_packed"
+FEW = 32  # up to so many queries the products are written out, which torch's kernels are slow at
 
 
-class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]  # the library is half typed
-    """Keys and values in buffers with spare rows, so that a new token is written in place."""
+class Pack:
+    """The sequences of one step; it stands in for the library's cache."""
 
-    _buffers: tuple[Tensor, Tensor] | None = None
+    is_compileable = False
 
-    def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
-        """(B, H, T, D) each → all of them so far, as views."""
-        if not self.is_initialized:
-            self.lazy_initialization(key_states, value_states)
-        start = self.get_seq_length()
-        stop = start + key_states.shape[-2]
-        keys, values = self._room(stop, key_states, value_states)
-        keys[:, :, start:stop] = key_states
-        values[:, :, start:stop] = value_states
-        self.keys, self.values = keys[:, :, :stop], values[:, :, :stop]
-        return self.keys, self.values
+    def __init__(self, states: Sequence[State], counts: Sequence[int], check: Callable[[], None]) -> None:
+        """counts: new tokens of each state. check() is called in each layer and raises to stop the step."""
+        starts = [sum(counts[:i]) for i in range(len(counts))]
+        self._places = [(s, at, at + n) for s, at, n in zip(states, starts, counts, strict=True)]
+        self._masks: dict[tuple[int, int, int], Any] = {}
+        self._check = check
 
-    def _room(self, rows: int, key_states: Tensor, value_states: Tensor) -> tuple[Tensor, Tensor]:
-        """The buffers, grown by a quarter where `rows` do not fit."""
-        if self._buffers is not None and rows <= self._buffers[0].shape[-2]:
-            return self._buffers
-        size = max(rows + SPARE, rows * 5 // 4)
-        keys, values = (
-            states.new_empty((*states.shape[:2], size, states.shape[-1]))
-            for states in (key_states, value_states)
+    def get_seq_length(self, layer_idx: int = 0) -> int:  # noqa: ARG002  the library's signature
+        return 0
+
+    def update(self, keys: Tensor, values: Tensor, layer: int, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:
+        """(1, G, N, D) each. Attention takes them from the states."""
+        self._check()
+        for state, start, stop in self._places:
+            state.write(layer, keys[0, :, start:stop], values[0, :, start:stop])
+        return keys, values
+
+    def attend(self, query: Tensor, layer: int, how: "How") -> Tensor:
+        """(1, H, N, D) → (1, N, H, D)"""
+        mixed = [
+            self._one(query[0, :, start:stop], state.parts(layer, stop - start), how)
+            for state, start, stop in self._places
+        ]
+        return (mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)).transpose(0, 1)[None]
+
+    def _one(self, query: Tensor, parts: list[tuple[Tensor, Tensor]], how: "How") -> Tensor:
+        """(H, T, D) × parts of (G, L, D) → (H, T, D)"""
+        length = sum(keys.shape[1] for keys, _ in parts)
+        if query.shape[1] <= FEW or how.softcap:
+            return _written_out(query, parts, how, self._additive(query, length, how.window))
+        keys, values = (_whole(side) for side in zip(*parts, strict=True))
+        mask, causal = self._mask(query, length, how.window)
+        mixed: Tensor = scaled_dot_product_attention(
+            query[None], keys[None], values[None], mask, scale=how.scale, is_causal=causal, enable_gqa=True
         )
-        held = self.get_seq_length()
-        if held and self.keys is not None and self.values is not None:
-            keys[:, :, :held], values[:, :, :held] = self.keys, self.values
-        self._buffers = (keys, values)
-        return self._buffers
+        return mixed[0]
+
+    def _mask(self, query: Tensor, length: int, window: int) -> tuple[Any, bool]:
+        """For torch's kernels: a mask, or only that it is causal."""
+        new = query.shape[1]
+        if new == length and not (window and length > window):
+            return None, True
+        if query.device.type == "cuda" and not (window and length > window):
+            return causal_lower_right(new, length), False
+        return self._additive(query, length, window), False
+
+    def _additive(self, query: Tensor, length: int, window: int) -> Tensor | None:
+        """(T, L) of 0 and -inf; None where everything is seen. The same for all layers, so it is kept."""
+        new = query.shape[1]
+        if new == 1 and not (window and length > window):
+            return None
+        key = (new, length, window)
+        if key not in self._masks:
+            rows = torch.arange(length - new, length, device=query.device)[:, None]
+            columns = torch.arange(length, device=query.device)[None]
+            hidden = columns > rows
+            if window:
+                hidden |= columns <= rows - window
+            zeros = torch.zeros((new, length), dtype=query.dtype, device=query.device)
+            self._masks[key] = zeros.masked_fill_(hidden, -math.inf)
+        mask: Tensor = self._masks[key]
+        return mask
 
 
-def new_cache(model: PreTrainedModel) -> DynamicCache:
-    """The model's own kind of cache, with roomy layers where it would have plain ones."""
-    cache = DynamicCache(config=model.config)
-    plain: Any = RoomyLayer  # untyped as the library's
-    cache.layers = [plain() if type(layer) is DynamicLayer else layer for layer in cache.layers]
-    return cache
+def _whole(side: tuple[Tensor, ...]) -> Tensor:
+    return side[0] if len(side) == 1 else torch.cat(side, dim=1)
 
 
-def decode_attention(
-    module: torch.nn.Module,
-    query: Tensor,
-    key: Tensor,
-    value: Tensor,
-    attention_mask: Tensor | None,
-    **kwargs: Any,
+class How:
+    """What a layer asks of its attention."""
+
+    def __init__(self, scaling: float, softcap: float | None, sliding_window: int | None) -> None:
+        self.scale = scaling
+        self.softcap = softcap
+        self.window = sliding_window or 0  # 0: sees everything
+
+
+def _written_out(query: Tensor, parts: list[tuple[Tensor, Tensor]], how: How, mask: Tensor | None) -> Tensor:
+    """As _one. A group of heads shares its keys; parts are never copied together."""
+    heads, new, width = query.shape
+    groups = parts[0][0].shape[0]
+    grouped = query.reshape(groups, -1, width)  # (G, H/G · T, D)
+    scores = [grouped @ keys.transpose(1, 2) for keys, _ in parts]
+    whole = (scores[0] if len(scores) == 1 else torch.cat(scores, dim=-1)).float() * how.scale
+    if how.softcap:
+        whole = torch.tanh(whole / how.softcap) * how.softcap
+    if mask is not None:
+        whole = (whole.view(groups, -1, new, whole.shape[-1]) + mask.float()).view_as(whole)
+    weights = torch.softmax(whole, dim=-1).to(query.dtype)
+    shares = torch.split(weights, [keys.shape[1] for keys, _ in parts], dim=-1)
+    mixed: Tensor = shares[0] @ parts[0][1]
+    for share, (_, values) in zip(shares[1:], parts[1:], strict=True):
+        mixed = mixed.baddbmm_(share, values)
+    return mixed.view(heads, new, width)
+
+
+def packed_attention(
+    module: Any, query: Tensor, _keys: Tensor, _values: Tensor, _mask: Tensor | None, **kwargs: Any
 ) -> tuple[Tensor, None]:
-    """(B, H, 1, D) × (B, G, T, D): a group of heads shares its keys. What is unusual goes to the library."""
-    unusual = any(kwargs.get(name) is not None for name in ("softcap", "position_bias", "s_aux", "cache"))
-    if query.shape[2] > 1 or attention_mask is not None or unusual:
-        return sdpa_attention_forward(module, query, key, value, attention_mask, **kwargs)
-    batch, heads, _, width = query.shape
-    groups = key.shape[1]
-    scale = kwargs.get("scaling") or width**-0.5
-    scores = (query.reshape(batch, groups, heads // groups, width) @ key.transpose(2, 3)).float() * scale
-    mixed = torch.softmax(scores, dim=-1).to(value.dtype) @ value
-    return mixed.reshape(batch, 1, heads, value.shape[-1]), None
+    """In the library's form; keys and values are in the pack already."""
+    how = How(kwargs["scaling"], kwargs.get("softcap"), kwargs.get("sliding_window"))
+    pack: Pack = kwargs["pack"]
+    return pack.attend(query, module.layer_idx, how), None
 
 
-def use_decode_attention(model: PreTrainedModel) -> None:
-    """Only where the library itself chose sdpa: other models have reasons of their own."""
-    if getattr(model.config, "_attn_implementation", None) != "sdpa":
-        return
-    AttentionInterface.register(NAME, decode_attention)
-    AttentionMaskInterface.register(NAME, sdpa_mask)
+def use_packed_attention(model: PreTrainedModel) -> None:
+    AttentionInterface.register(NAME, packed_attention)
     model.set_attn_implementation(NAME)

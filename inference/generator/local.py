@@ -1,32 +1,35 @@
-"""The generator in this process: text in, text out, one generation at a time."""
+"""The generator in this process: text in, text out; the engine works on several at a time."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from threading import Lock
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from queue import Empty
+
+import torch
 
 from inference.device import choose_device, choose_dtype
-from inference.errors import Cancelled, ContextTooLong
+from inference.errors import Cancelled, ContextTooLong, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage, weights
-from inference.generator.engine import Engine
-from inference.generator.pump import POLL_SECONDS, Gone, Pumped, Put
+from inference.generator.engine import Engine, Limits
+from inference.generator.request import Request
 from inference.generator.sampling import Sampling
 from inference.generator.text import Detokenizer, Script, StopStrings
 
 UNKNOWN_WINDOW = 2048  # for a model that does not say
+POLL_SECONDS = 0.05
+WARM_SECONDS = 3600.0
 
 
 class LocalGenerator:
-    """Thread-safe: generations wait for their turn."""
+    """Thread-safe."""
 
     def __init__(self, config: GeneratorConfig) -> None:
         device = choose_device(config.device)
         loaded = weights.load(config.model, config.cache_dir, device, choose_dtype(device))
         self.name = loaded.name
         self._script = Script(loaded.tokenizer)
-        self._engine = Engine(loaded.model, self._script.ends() | _ends(loaded))
+        self._engine = Engine(loaded.model, self._script.ends() | _ends(loaded), _limits(config, device))
         own = self._engine.window or UNKNOWN_WINDOW
         self.window = min(config.window, own) if config.window else own
-        self._turn = Lock()
 
     def count_tokens(self, text: str) -> int:
         return self._script.count(text)
@@ -35,59 +38,109 @@ class LocalGenerator:
         """Tokens of the whole prompt, with what the chat template adds."""
         return len(self._script.prompt(messages))
 
-    def stream(self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]) -> Pumped:
-        def produce(stream: Pumped, put: Put, gone: Gone) -> None:
-            ids = self._script.prompt(messages)
-            self._check_room(ids, options)
-            stream.tell(prompt_tokens=len(ids), cached_tokens=0)
-            with self._waiting(gone):
-                self._write(ids, options, stream, put, gone)
+    def stream(
+        self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
+    ) -> "LocalStream":
+        return LocalStream(lambda: self._begin(messages, options), self._script, options, cancelled)
 
-        return Pumped(produce, cancelled, options.deadline_seconds)
+    def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:
+        options = Options(max_tokens=0, scope=scope, deadline_seconds=WARM_SECONDS)
+        stream = self.stream(messages, options, cancelled)
+        for _ in stream:
+            pass
+        return stream.usage
 
-    def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:  # noqa: ARG002
-        """Nothing is remembered yet."""
-        return Usage(prompt_tokens=self.count_prompt(messages), cached_tokens=0, written_tokens=0)
-
-    def _check_room(self, ids: Sequence[int], options: Options) -> None:
+    def _begin(self, messages: Sequence[Message], options: Options) -> Request:
+        ids = self._script.prompt(messages)
         if len(ids) + options.max_tokens > self.window:
             raise ContextTooLong(
                 f"The prompt has {len(ids)} tokens and the answer may have {options.max_tokens}: "
                 f"more than the window of {self.window}."
             )
-
-    def _write(self, ids: list[int], options: Options, stream: Pumped, put: Put, gone: Gone) -> None:
-        """Generate, put the text as it becomes certain."""
-        detokenizer, stops = Detokenizer(self._script.tokenizer), StopStrings(options.stop)
         sampling = Sampling(options.temperature, options.repetition_penalty)
-        tokens = self._engine.generate(ids, options.max_tokens, sampling, lambda: _check(gone))
-        for written, token in enumerate(tokens, 1):
-            stream.tell(written_tokens=written)
-            _put(put, stops.feed(detokenizer.feed(token)))
-            if stops.found:
-                return
-        _put(put, stops.feed(detokenizer.finish()))
-        _put(put, "" if stops.found else stops.finish())
+        deadline = time.monotonic() + options.deadline_seconds
+        request = Request(ids, options.max_tokens, sampling, options.scope, deadline)
+        self._engine.submit(request)
+        return request
 
-    @contextmanager
-    def _waiting(self, gone: Gone) -> Iterator[None]:
-        """The turn, or Cancelled when the caller went while waiting."""
-        while not self._turn.acquire(timeout=POLL_SECONDS):
-            _check(gone)
+
+class LocalStream:
+    """Tokens of a request into text, in the reader's own thread: a reader who stalls holds up nobody."""
+
+    def __init__(
+        self,
+        begin: Callable[[], Request],
+        script: Script,
+        options: Options,
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._begin = begin
+        self._options = options
+        self._cancelled = cancelled
+        self._detokenizer = Detokenizer(script.tokenizer)
+        self._stops = StopStrings(options.stop)
+        self._request: Request | None = None
+        self._seconds: float | None = None
+        self._written = 0
+        self._pieces = self._read()
+
+    @property
+    def usage(self) -> Usage:
+        if self._request is None:
+            return Usage()
+        request = self._request
+        return Usage(len(request.ids), request.cached, self._seconds, self._written)
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._pieces)
+
+    def close(self) -> None:
+        self._pieces.close()
+
+    def _read(self) -> Generator[str]:
+        began = time.monotonic()
+        self._request = self._begin()
         try:
-            yield
+            for token in self._tokens(self._request):
+                if self._seconds is None:
+                    self._seconds = time.monotonic() - began
+                self._written += 1
+                if text := self._stops.feed(self._detokenizer.feed(token)):
+                    yield text
+                if self._stops.found:
+                    return
+            yield from self._rest()
         finally:
-            self._turn.release()
+            self._request.close()
+
+    def _tokens(self, request: Request) -> Iterator[int]:
+        while True:
+            if self._cancelled():
+                raise Cancelled
+            if time.monotonic() > request.deadline:
+                raise Unavailable(f"The answer took longer than {self._options.deadline_seconds:g} seconds.")
+            try:
+                token = request.get(POLL_SECONDS)
+            except Empty:
+                continue
+            if token is None and not request.is_gone:
+                return
+            if token is not None:
+                yield token
+
+    def _rest(self) -> Iterator[str]:
+        text = self._stops.feed(self._detokenizer.finish())
+        text += "" if self._stops.found else self._stops.finish()
+        if text:
+            yield text
 
 
-def _check(gone: Gone) -> None:
-    if gone():
-        raise Cancelled
-
-
-def _put(put: Put, text: str) -> None:
-    if text:
-        put(text)
+def _limits(config: GeneratorConfig, device: torch.device) -> Limits:
+    chunks = {"alone": 4096, "beside": 1024} if device.type == "cuda" else {}
+    return Limits(config.running, config.waiting, config.cache_bytes, config.host_cache_bytes, **chunks)
 
 
 def _ends(loaded: weights.Weights) -> frozenset[int]:

@@ -70,7 +70,8 @@ def test_the_deadline_ends_a_generation(generator):
     assert_free(generator)
 
 
-def test_waiting_for_a_turn_can_be_cancelled(tiny_generator):
+def test_waiting_for_a_turn_can_be_cancelled(tiny):
+    tiny_generator = open_generator(GeneratorConfig(model=str(tiny), device="cpu", running=1))
     begun, enough = threading.Event(), threading.Event()
 
     def occupy():
@@ -104,6 +105,26 @@ def test_generations_at_the_same_time_do_not_mix(tiny_generator):
     assert got == [expected] * 4
 
 
+def test_a_full_queue_says_when_to_come_back(tiny):
+    busy = open_generator(GeneratorConfig(model=str(tiny), device="cpu", running=1, waiting=0))
+    with pytest.raises(Unavailable, match="Too many") as caught:
+        text_of(busy, Options(max_tokens=1))
+    assert caught.value.retry_after == 5
+
+
+def test_a_warmed_prompt_is_not_read_again(tiny_generator):
+    document = "The lessee pays the rent. The lessor repairs the roof. " * 20
+    warmed = tiny_generator.warm([Message("user", document)], "a matter", never)
+    assert (warmed.cached_tokens, warmed.written_tokens) == (0, 0)
+    ask = [Message("user", document + "\n\nWho repairs the roof?")]
+    stream = tiny_generator.stream(ask, Options(max_tokens=20, scope="a matter"), never)
+    text = "".join(stream)
+    assert stream.usage.cached_tokens > 0.9 * warmed.prompt_tokens
+    other = tiny_generator.stream(ask, Options(max_tokens=20, scope="another matter"), never)
+    assert "".join(other) == text
+    assert other.usage.cached_tokens == 0
+
+
 def test_a_prompt_that_does_not_fit_is_refused_before_any_work(tiny_generator):
     with pytest.raises(ContextTooLong, match="window of 4096"):
         text_of(tiny_generator, Options(max_tokens=10), [Message("user", "rent " * 5000)])
@@ -133,5 +154,5 @@ def test_a_device_that_is_not_there_is_named(tiny):
 
 def assert_free(generator):
     """The model takes the next question."""
-    wait_for(lambda: not generator._turn.locked())
+    wait_for(lambda: generator._engine.is_idle)
     assert text_of(generator, Options(max_tokens=2, deadline_seconds=20)) != ""

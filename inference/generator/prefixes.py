@@ -1,0 +1,237 @@
+"""What has been read, remembered by its tokens: a trie whose nodes hold the keys and values of a stretch.
+
+One root for each scope, so that nothing of one scope is found from another. Two tiers with a byte budget
+each: the device, and the machine's memory behind it. Least recently used goes first; what a running sequence
+stands on stays. Only the engine's thread touches it.
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from inference.generator.segment import Segment
+
+Tokens = NDArray[np.int32]
+
+
+class Node:
+    """A stretch of tokens behind its parent's."""
+
+    def __init__(self, tokens: Tokens, segment: Segment | None, parent: "Node | None") -> None:
+        self.tokens = tokens
+        self.segment = segment  # None only for a root
+        self.parent = parent
+        self.children: dict[int, Node] = {}
+        self.pins = 0  # sequences that stand on it; what is above it is kept by having a child
+        self.used = 0
+        self.is_home = True  # on the device, not in the memory behind it
+        self.kin = {self}  # nodes whose segments are views of the same storage
+
+    @property
+    def bytes(self) -> int:
+        return self.segment.bytes if self.segment else 0
+
+
+class Prefixes:
+    def __init__(self, most_bytes: int, host_bytes: int, device: torch.device) -> None:
+        self._most = {True: most_bytes, False: host_bytes}
+        self.bytes = {True: 0, False: 0}  # on the device, behind it
+        self._device = device
+        self._roots: dict[str, Node] = {}
+        self._clock = 0
+
+    def find(self, scope: str, tokens: Tokens) -> tuple[Node, list[Segment]]:
+        """The node where the longest known beginning of `tokens` ends, pinned, and the segments up to it."""
+        node = self._walk(scope, tokens, split=True)
+        node.pins += 1
+        path = self._path(node)
+        reached = self._roots[scope]
+        for step in path:
+            if not self._bring_home(step):
+                break
+            reached = step
+        if reached is not node:
+            node.pins -= 1
+            reached.pins += 1
+        kept = path[: path.index(reached) + 1] if reached in path else []
+        return reached, [step.segment for step in kept if step.segment is not None]
+
+    def add(self, scope: str, tokens: Tokens, segment: Segment, pinned: Node) -> Node:
+        """Remember the end of `tokens`, which `segment` holds; the pin moves to the node that ends there.
+
+        Where there is no room the pin stays and nothing is remembered.
+        """
+        node = self._walk(scope, tokens, split=True)
+        missing = len(tokens) - self._depth(node)
+        node.pins += 1
+        fits = 0 < missing <= len(segment) and self._make_room(
+            missing * segment.bytes // len(segment), is_home=True
+        )
+        node.pins -= 1
+        if not fits:
+            return pinned
+        part = (
+            segment if missing == len(segment) else segment.part(len(segment) - missing, len(segment)).copy()
+        )
+        child = Node(tokens[len(tokens) - missing :], part, node)
+        node.children[int(child.tokens[0])] = child
+        self.bytes[True] += child.bytes
+        self._use(child)
+        pinned.pins -= 1
+        child.pins += 1
+        return child
+
+    def release(self, node: Node) -> None:
+        node.pins -= 1
+
+    def forget(self, scope: str) -> None:
+        """What running sequences stand on goes with them."""
+        root = self._roots.pop(scope, None)
+        for node in [] if root is None else list(self._below(root)):
+            self.bytes[node.is_home] -= node.bytes
+            node.kin = {node}
+
+    def shrink(self) -> bool:
+        """Give back what can be given back, the device has run out of memory. False: there was nothing."""
+        gave = False
+        while self._evict(is_home=True):
+            gave = True
+        return gave
+
+    @property
+    def pins(self) -> int:
+        return sum(node.pins for root in self._roots.values() for node in (root, *self._below(root)))
+
+    def _walk(self, scope: str, tokens: Tokens, *, split: bool) -> Node:
+        node, at = self._roots.setdefault(scope, Node(tokens[:0], None, None)), 0
+        while at < len(tokens):
+            child = node.children.get(int(tokens[at]))
+            if child is None:
+                break
+            same = _common(child.tokens, tokens[at:])
+            if same < len(child.tokens):
+                node = self._split(child, same) if split else node
+                break
+            node, at = child, at + same
+        self._use(node)
+        return node
+
+    def _split(self, node: Node, at: int) -> Node:
+        """A new node takes the first `at` tokens and becomes the parent. Nothing is copied."""
+        assert node.segment is not None and node.parent is not None  # noqa: S101  only a root has neither
+        upper = Node(node.tokens[:at], node.segment.part(0, at), node.parent)
+        node.segment = node.segment.part(at, len(node.segment))
+        node.tokens = node.tokens[at:]
+        upper.parent.children[int(upper.tokens[0])] = upper  # type: ignore[union-attr]  # just given
+        upper.children[int(node.tokens[0])] = node
+        upper.is_home, upper.used, node.parent = node.is_home, node.used, upper
+        node.kin.add(upper)
+        upper.kin = node.kin
+        return upper
+
+    def _use(self, node: Node) -> None:
+        self._clock += 1
+        for step in (node, *self._above(node)):
+            step.used = self._clock
+
+    def _make_room(self, needed: int, *, is_home: bool) -> bool:
+        while self.bytes[is_home] + needed > self._most[is_home]:
+            if needed > self._most[is_home] or not self._evict(is_home=is_home):
+                return False
+        return True
+
+    def _evict(self, *, is_home: bool) -> bool:
+        """The least recently used node that nothing stands on, and below which nothing is on its tier."""
+        free = [n for n in self._nodes() if n.is_home == is_home and self._is_free(n)]
+        if not free:
+            return False
+        node = min(free, key=lambda n: n.used)
+        self._part_from_kin(node)
+        self.bytes[is_home] -= node.bytes
+        if is_home and self._make_room(node.bytes, is_home=False):
+            self._move(node, is_home=False)
+        else:
+            self._remove(node)
+        return True
+
+    def _is_free(self, node: Node) -> bool:
+        """Nothing stands on it. On the device its children may be behind it; else it must be a leaf."""
+        if node.pins:
+            return False
+        if node.is_home and self._most[False]:
+            return not any(child.is_home or child.pins for child in node.children.values())
+        return not node.children
+
+    def _remove(self, node: Node) -> None:
+        for below in list(self._below(node)):
+            self.bytes[below.is_home] -= below.bytes
+        if node.parent is not None:
+            node.parent.children.pop(int(node.tokens[0]), None)
+
+    def _bring_home(self, node: Node) -> bool:
+        if node.is_home:
+            return True
+        self._part_from_kin(node)
+        node.pins += 1
+        fits = self._make_room(node.bytes, is_home=True)
+        node.pins -= 1
+        if fits:
+            self.bytes[False] -= node.bytes
+            self._move(node, is_home=True)
+        return fits
+
+    def _move(self, node: Node, *, is_home: bool) -> None:
+        """Counted where it goes; the caller has counted it off."""
+        assert node.segment is not None  # noqa: S101  a root is never moved
+        numbers = node.segment.numbers
+        to: Any = self._device if is_home else "cpu"
+        moved = numbers.to(to, copy=True, memory_format=torch.contiguous_format)
+        pinned = moved.pin_memory() if not is_home and self._device.type == "cuda" else moved
+        node.segment, node.is_home = Segment(pinned), is_home
+        self.bytes[is_home] += node.bytes
+
+    def _part_from_kin(self, node: Node) -> None:
+        """Its storage is freed only when no other node is a view of it."""
+        for other in node.kin - {node}:
+            if other.segment is not None:
+                other.segment = other.segment.copy()
+            other.kin = {other}
+        node.kin = {node}
+
+    def _nodes(self) -> Iterator[Node]:
+        for root in self._roots.values():
+            yield from self._below(root)
+
+    def _below(self, node: Node) -> Iterator[Node]:
+        open_nodes = list(node.children.values())
+        while open_nodes:
+            below = open_nodes.pop()
+            open_nodes += below.children.values()
+            yield below
+
+    def _above(self, node: Node) -> Iterator[Node]:
+        while node.parent is not None:
+            node = node.parent
+            yield node
+
+    def _path(self, node: Node) -> list[Node]:
+        """From below the root to this node."""
+        steps = [node, *self._above(node)]
+        return steps[-2::-1]
+
+    def _depth(self, node: Node) -> int:
+        return sum(len(step.tokens) for step in self._path(node))
+
+
+def _common(one: Tokens, other: Tokens) -> int:
+    """How many tokens at the beginning are the same."""
+    least = min(len(one), len(other))
+    different = np.flatnonzero(one[:least] != other[:least])
+    return int(different[0]) if len(different) else least
+
+
+def tokens_of(ids: Sequence[int]) -> Tokens:
+    return np.asarray(ids, dtype=np.int32)

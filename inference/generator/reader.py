@@ -1,0 +1,67 @@
+"""The model of a packed step: feed tokens of several sequences, get logits."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+from inference.generator.attention import Pack, use_packed_attention
+from inference.generator.segment import State, shape_of
+
+# Families whose attention was compared with the library's, token for token.
+FAMILIES = {"llama", "qwen2", "qwen3", "mistral", "gemma", "gemma2", "gemma3_text", "phi3"}
+UNSTEADY = {"dynamic", "longrope"}  # rotary embeddings that depend on the longest sequence of a step
+
+
+@dataclass(frozen=True)
+class Feed:
+    """Tokens for one sequence, and for how many of the last ones logits are wanted."""
+
+    state: State
+    tokens: Sequence[int]
+    wanted: int
+
+
+def can_be_packed(model: PreTrainedModel) -> bool:
+    config = model.config
+    rope = getattr(config, "rope_parameters", None) or {}
+    kinds = {rope.get("rope_type"), *(v.get("rope_type") for v in rope.values() if isinstance(v, dict))}
+    return config.model_type in FAMILIES and not kinds & UNSTEADY
+
+
+class Reader:
+    def __init__(self, model: PreTrainedModel) -> None:
+        self.model = model
+        self.shape = shape_of(model)
+        use_packed_attention(model)
+
+    @torch.inference_mode()
+    def step(self, feeds: Sequence[Feed], check: Callable[[], None]) -> list[Tensor]:
+        """Logits (wanted, V) of each feed. What check() raises ends the step as if it had not been."""
+        device = self.model.device
+        row = [token for feed in feeds for token in feed.tokens]
+        positions = [len(f.state) + i for f in feeds for i in range(len(f.tokens))]
+        output = self.model(
+            input_ids=torch.tensor([row], device=device),
+            position_ids=torch.tensor([positions], device=device),
+            past_key_values=(pack := Pack([f.state for f in feeds], [len(f.tokens) for f in feeds], check)),
+            use_cache=True,
+            logits_to_keep=torch.tensor(_kept(feeds), device=device, dtype=torch.long),
+            pack=pack,
+        )
+        for feed in feeds:
+            feed.state.filled += len(feed.tokens)
+        logits: Tensor = output.logits[0]
+        return list(torch.split(logits, [feed.wanted for feed in feeds]))
+
+
+def _kept(feeds: Sequence[Feed]) -> list[int]:
+    """Places in the row whose logits are wanted."""
+    kept: list[int] = []
+    at = 0
+    for feed in feeds:
+        at += len(feed.tokens)
+        kept += range(at - feed.wanted, at)
+    return kept

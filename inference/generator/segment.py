@@ -1,0 +1,114 @@
+"""Keys and values of a stretch of tokens: what the model remembers of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from transformers import PreTrainedModel
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one token takes: `layers` × keys and values × `heads` × `width` numbers."""
+
+    layers: int
+    heads: int  # of keys and values
+    width: int
+    dtype: torch.dtype
+    device: torch.device
+
+    @property
+    def token_bytes(self) -> int:
+        return self.layers * 2 * self.heads * self.width * self.dtype.itemsize
+
+    def empty(self, rows: int) -> Tensor:
+        """(L, 2, G, T, D), not filled. On a CPU untouched rows take no memory."""
+        return torch.empty(
+            (self.layers, 2, self.heads, rows, self.width), dtype=self.dtype, device=self.device
+        )
+
+
+def shape_of(model: PreTrainedModel) -> Shape:
+    config = model.config.get_text_config()
+    heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+    width = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    return Shape(config.num_hidden_layers, heads, width, model.dtype, model.device)
+
+
+class Segment:
+    """Never changed once made. A part of it is a view: the whole is freed when its last part is."""
+
+    def __init__(self, numbers: Tensor) -> None:
+        self.numbers = numbers  # (L, 2, G, T, D)
+        self._layers: list[tuple[Tensor, Tensor]] | None = None
+
+    def __len__(self) -> int:
+        return int(self.numbers.shape[3])
+
+    @property
+    def bytes(self) -> int:
+        return self.numbers.numel() * self.numbers.element_size()
+
+    def part(self, start: int, stop: int) -> "Segment":
+        return Segment(self.numbers[:, :, :, start:stop])
+
+    def copy(self) -> "Segment":
+        """With memory of its own."""
+        return Segment(self.numbers.clone(memory_format=torch.contiguous_format))
+
+    def layer(self, index: int) -> tuple[Tensor, Tensor]:
+        """Keys and values, (G, T, D) each."""
+        if self._layers is None:
+            self._layers = [(keys, values) for keys, values in self.numbers.unbind(0)]
+        return self._layers[index]
+
+
+def joined(segments: Sequence[Segment]) -> Segment:
+    return Segment(torch.cat([segment.numbers for segment in segments], dim=3))
+
+
+class State:
+    """What one sequence has read: segments that others may share, then rows of its own."""
+
+    def __init__(self, shape: Shape, shared: Sequence[Segment]) -> None:
+        self._shape = shape
+        self.shared = list(shared)
+        self.before = sum(len(segment) for segment in shared)
+        self.filled = 0  # rows of its own that hold
+        self.make_room(0)
+
+    def make_room(self, rows: int) -> None:
+        """For rows of its own, of which none holds yet."""
+        self._own = self._shape.empty(rows)
+        self._layers = [(keys, values) for keys, values in self._own.unbind(0)]
+
+    def __len__(self) -> int:
+        return self.before + self.filled
+
+    def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
+        """(G, T, D) each, behind what holds; they hold once `filled` says so."""
+        stop = self.filled + keys.shape[1]
+        own_keys, own_values = self._layers[layer]
+        own_keys[:, self.filled : stop] = keys
+        own_values[:, self.filled : stop] = values
+
+    def parts(self, layer: int, new: int) -> list[tuple[Tensor, Tensor]]:
+        """Keys and values of all that was read and of `new` rows just written, in order."""
+        own_keys, own_values = self._layers[layer]
+        stop = self.filled + new
+        own = (own_keys[:, :stop], own_values[:, :stop])
+        return [*(segment.layer(layer) for segment in self.shared), own]
+
+    def seal(self, room: int) -> Segment:
+        """The rows of its own become a segment that others can share; `room` new rows follow."""
+        segment = Segment(self._own[:, :, :, : self.filled])
+        self.shared.append(segment)
+        self.before += self.filled
+        self.filled = 0
+        self.make_room(room)
+        return segment
+
+    def own(self) -> Segment:
+        """A copy of the rows of its own."""
+        return Segment(self._own[:, :, :, : self.filled]).copy()
