@@ -7,21 +7,23 @@ still being read; so a long read does not stall the answers beside it.
 from collections import deque
 from dataclasses import dataclass
 from threading import Condition, Thread, main_thread
+from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from inference.errors import Unavailable
-from inference.generator.prefixes import Prefixes, tokens_of
-from inference.generator.reader import Reader
+from inference.generator.memory import Memory
+from inference.generator.reader import Reader, can_be_packed
 from inference.generator.request import Request
 from inference.generator.running import Running
-from inference.generator.segment import State
+from inference.generator.snapshots import PlainReader, Snapshots
 
 IDLE_SECONDS = 5.0  # then the thread ends; the next request starts another
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 5.0
+NO_MEMORY = "The device has not enough memory for this request now."
 
 
 @dataclass(frozen=True)
@@ -42,8 +44,7 @@ class Engine:
     def __init__(self, model: PreTrainedModel, ends: frozenset[int], limits: Limits | None = None) -> None:
         self.limits = limits or Limits()
         self.ends = ends
-        self.reader = Reader(model)
-        self.prefixes = Prefixes(self.limits.cache_bytes, self.limits.host_bytes, model.device)
+        self.reader, self.memory = _parts(model, self.limits)
         self._waiting: deque[Request] = deque()
         self._running: list[Running] = []
         self._changed = Condition()
@@ -112,12 +113,14 @@ class Engine:
         while self._waiting and len(self._running) < self.limits.running:
             with self._changed:
                 request = self._waiting.popleft()
-            # The last token is always fed: its logits are the beginning of the answer.
-            node, shared = self.prefixes.find(request.scope, tokens_of(request.ids[:-1]))
-            request.cached = sum(len(segment) for segment in shared)
-            running = Running(request, State(self.reader.shape, shared), node)
+            try:
+                running = Running(request, self.memory.open(request.scope, request.ids))
+            except torch.OutOfMemoryError:
+                self._relieve()
+                request.end(Unavailable(NO_MEMORY, RETRY_SECONDS))
+                return
+            request.cached = len(running.state)
             self._running.append(running)
-            running.state.make_room(len(request.ids) - request.cached)
 
     def _step(self) -> None:
         writing = [running for running in self._running if not running.is_reading]
@@ -138,28 +141,32 @@ class Engine:
 
     def _relieve(self) -> None:
         """Without what is remembered there may be room; with nothing to give, the newest request goes."""
-        if not self.prefixes.shrink() and self._running:
-            problem = Unavailable("The device has not enough memory for this request now.", RETRY_SECONDS)
-            self._finish(self._running[-1], problem)
+        if not self.memory.shrink() and self._running:
+            self._finish(self._running[-1], Unavailable(NO_MEMORY, RETRY_SECONDS))
         if self.reader.model.device.type == "cuda":
             torch.cuda.empty_cache()
 
     def _take(self, running: Running, rows: Tensor, draft: list[int]) -> None:
+        if not running.written:
+            self.memory.passed(running.state, running.request.ids)
         if running.is_reading:
             return
         first = not running.written
         ended = running.take(rows, draft, self.ends)
         if first:  # after the first token was handed over: nobody waits for this
-            segment = running.state.seal(running.request.limit)
-            tokens = tokens_of(running.request.ids)
-            running.node = self.prefixes.add(running.request.scope, tokens, segment, running.node)
+            self.memory.share(running.state, running.request.ids, running.request.limit)
         if ended:
             self._finish(running)
 
     def _finish(self, running: Running, error: BaseException | None = None) -> None:
         self._running.remove(running)
         running.request.end(error)
-        if error is None and running.state.filled:
-            tokens = running.read_tokens()
-            running.node = self.prefixes.add(running.request.scope, tokens, running.state.own(), running.node)
-        self.prefixes.release(running.node)
+        self.memory.close(running.state, running.read_tokens())
+
+
+def _parts(model: PreTrainedModel, limits: Limits) -> tuple[Any, Any]:
+    """What reads, and what remembers, with states of its own kind."""
+    if can_be_packed(model):
+        reader = Reader(model)
+        return reader, Memory(reader.shape, limits.cache_bytes, limits.host_bytes)
+    return PlainReader(model), Snapshots(model, limits.cache_bytes, limits.alone)

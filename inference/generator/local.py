@@ -41,17 +41,20 @@ class LocalGenerator:
     def stream(
         self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
     ) -> "LocalStream":
-        return LocalStream(lambda: self._begin(messages, options), self._script, options, cancelled)
+        def begin() -> Request:
+            return self._begin(self._script.prompt(messages), options)
+
+        return LocalStream(begin, self._script, options, cancelled)
 
     def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:
         options = Options(max_tokens=0, scope=scope, deadline_seconds=WARM_SECONDS)
-        stream = self.stream(messages, options, cancelled)
+        ids = self._script.beginning(messages)
+        stream = LocalStream(lambda: self._begin(ids, options), self._script, options, cancelled)
         for _ in stream:
             pass
         return stream.usage
 
-    def _begin(self, messages: Sequence[Message], options: Options) -> Request:
-        ids = self._script.prompt(messages)
+    def _begin(self, ids: Sequence[int], options: Options) -> Request:
         if len(ids) + options.max_tokens > self.window:
             raise ContextTooLong(
                 f"The prompt has {len(ids)} tokens and the answer may have {options.max_tokens}: "

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -15,11 +16,14 @@ FAMILIES = {"llama", "qwen2", "qwen3", "mistral", "gemma", "gemma2", "gemma3_tex
 UNSTEADY = {"dynamic", "longrope"}  # rotary embeddings that depend on the longest sequence of a step
 
 
+S = TypeVar("S")
+
+
 @dataclass(frozen=True)
-class Feed:
+class Feed(Generic[S]):
     """Tokens for one sequence, and for how many of the last ones logits are wanted."""
 
-    state: State
+    state: S
     tokens: Sequence[int]
     wanted: int
 
@@ -32,13 +36,15 @@ def can_be_packed(model: PreTrainedModel) -> bool:
 
 
 class Reader:
+    can_draft = True
+
     def __init__(self, model: PreTrainedModel) -> None:
         self.model = model
         self.shape = shape_of(model)
         use_packed_attention(model)
 
     @torch.inference_mode()
-    def step(self, feeds: Sequence[Feed], check: Callable[[], None]) -> list[Tensor]:
+    def step(self, feeds: Sequence[Feed[State]], check: Callable[[], None]) -> list[Tensor]:
         """Logits (wanted, V) of each feed. What check() raises ends the step as if it had not been."""
         device = self.model.device
         row = [token for feed in feeds for token in feed.tokens]
@@ -57,7 +63,7 @@ class Reader:
         return list(torch.split(logits, [feed.wanted for feed in feeds]))
 
 
-def _kept(feeds: Sequence[Feed]) -> list[int]:
+def _kept(feeds: Sequence[Feed[Any]]) -> list[int]:
     """Places in the row whose logits are wanted."""
     kept: list[int] = []
     at = 0

@@ -1,40 +1,40 @@
 """A request that the engine works on: what it has read and written, and what it feeds next."""
 
+from typing import Any
+
 from torch import Tensor
 
-from inference.generator.prefixes import Node, Tokens, tokens_of
+from inference.generator.prefixes import Tokens, tokens_of
 from inference.generator.reader import Feed
 from inference.generator.request import Request
 from inference.generator.sampling import pick
 from inference.generator.segment import State
+from inference.generator.snapshots import PlainState
 
 
 class Running:
-    def __init__(self, request: Request, state: State, node: Node) -> None:
+    def __init__(self, request: Request, state: State | PlainState) -> None:
         self.request = request
         self.state = state
-        self.node = node  # pinned: what it shares
         self.written: list[int] = []
 
     @property
     def is_reading(self) -> bool:
         return len(self.state) < len(self.request.ids)
 
-    def next_of_prompt(self, most: int) -> Feed:
+    def next_of_prompt(self, most: int) -> Feed[Any]:
         start = len(self.state)
         tokens = self.request.ids[start : start + most]
         return Feed(self.state, tokens, int(start + len(tokens) == len(self.request.ids)))
 
-    def next_written(self, draft: list[int]) -> Feed:
+    def next_written(self, draft: list[int]) -> Feed[Any]:
         """The last token, and what may follow it: logits for each."""
         return Feed(self.state, [self.written[-1], *draft], 1 + len(draft))
 
     def take(self, logits: Tensor, draft: list[int], ends: frozenset[int]) -> bool:
         """Write by the logits (1 + draft, V), as far as they agree with the draft. True: it has ended."""
         ended = self.request.limit == 0 or self._write(logits, draft, ends)
-        # What was fed behind the last token that holds is overwritten by the next.
-        holding = len(self.request.ids) + max(0, len(self.written) - 1)
-        self.state.filled = holding - self.state.before
+        self.state.cut(len(self.request.ids) + max(0, len(self.written) - 1))
         return ended
 
     def _write(self, logits: Tensor, draft: list[int], ends: frozenset[int]) -> bool:

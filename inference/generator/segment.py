@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -71,8 +72,10 @@ def joined(segments: Sequence[Segment]) -> Segment:
 class State:
     """What one sequence has read: segments that others may share, then rows of its own."""
 
-    def __init__(self, shape: Shape, shared: Sequence[Segment]) -> None:
+    def __init__(self, shape: Shape, scope: str, node: Any, shared: Sequence[Segment]) -> None:
         self._shape = shape
+        self.scope = scope
+        self.node = node  # of the trie, pinned: what it shares
         self.shared = list(shared)
         self.before = sum(len(segment) for segment in shared)
         self.filled = 0  # rows of its own that hold
@@ -85,6 +88,10 @@ class State:
 
     def __len__(self) -> int:
         return self.before + self.filled
+
+    def cut(self, length: int) -> None:
+        """Only so much holds; what was fed behind it is overwritten by the next."""
+        self.filled = length - self.before
 
     def write(self, layer: int, keys: Tensor, values: Tensor) -> None:
         """(G, T, D) each, behind what holds; they hold once `filled` says so."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any
 
 from jinja2 import TemplateError
@@ -35,6 +36,12 @@ class Script:
         if not self.tokenizer.chat_template:
             return self._ids(_plain(turns), special=True)
         return self._ids(self._templated(turns), special=False)
+
+    def beginning(self, messages: Sequence[Message]) -> list[int]:
+        """Token ids that any prompt has whose last message goes on from the last of these."""
+        longer = [*messages[:-1], Message(messages[-1].role, messages[-1].content + "\n\n.")]
+        pairs = zip(self.prompt(messages), self.prompt(longer), strict=False)
+        return [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
     def count(self, text: str) -> int:
         return len(self._ids(self._harmless(text), special=False))
