@@ -22,6 +22,7 @@ from knowledge.models import (
     Matter,
     Membership,
     Role,
+    SavedSearch,
     Transfer,
     Upload,
     Version,
@@ -202,6 +203,29 @@ def scope_for(
         readable = Document.objects.filter(pk__in=list(document_ids), matter__in=matter_ids)
         documents = frozenset(readable.values_list("pk", flat=True))
     return Scope(person.pk or 0, matter_ids, documents, seal=_SEAL)
+
+
+def narrowed(scope: Scope, document_ids: Iterable[UUID]) -> Scope:
+    """The part of a scope that these documents are; never more than it was."""
+    documents = frozenset(document_ids)
+    if scope.document_ids is not None:
+        documents &= scope.document_ids
+    return Scope(scope.user_id, scope.matter_ids, documents, seal=_SEAL)
+
+
+def documents_in(scope: Scope) -> QuerySet[Document]:
+    """The documents of a scope that the person may read now: the second lock of what asks the rows."""
+    rows = Document.objects.filter(matter_id__in=scope.matter_ids, matter__in=open_to(scope.user_id))
+    return rows if scope.document_ids is None else rows.filter(pk__in=scope.document_ids)
+
+
+def saved_search_for(person: Person, search_id: UUID) -> SavedSearch:
+    """Everybody's saved searches are their own, and only while they may see the matter."""
+    rows = SavedSearch.objects.select_related("matter").filter(user=person.pk, matter__in=matters_of(person))
+    saved = rows.filter(pk=search_id).first()
+    if saved is None:
+        raise Http404("No such search.")
+    return saved
 
 
 def _require(person: Person, matter: Matter, role: Role) -> None:

@@ -132,3 +132,22 @@ class PlaceForm(forms.Form):
     page = forms.IntegerField(required=False, min_value=1, max_value=10**9)
     start = forms.IntegerField(required=False, min_value=0, max_value=10**9)
     end = forms.IntegerField(required=False, min_value=0, max_value=10**9)
+
+
+class SearchForm(forms.Form):
+    """Which part of what was found; `like` and `at` name a place of a version that others shall resemble."""
+
+    page = forms.IntegerField(required=False, min_value=1, max_value=10**6)
+    order = forms.ChoiceField(
+        required=False,
+        choices=[("places", "most places first"), ("date", "newest first"), ("name", "by name")],
+        label="Order",
+    )
+    document = forms.UUIDField(required=False)
+    like = forms.UUIDField(required=False)
+    at = forms.IntegerField(required=False, min_value=0, max_value=10**9)
+
+
+class SavedSearchForm(forms.Form):
+    name = forms.CharField(max_length=100, error_messages={"required": "Give the search a name."})
+    q = forms.CharField(max_length=10_000, strip=False)

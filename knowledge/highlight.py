@@ -1,6 +1,7 @@
 """Marking what matched: text cut into pieces, some of them marked. Templates escape each piece."""
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -15,6 +16,7 @@ STOP_WORDS = frozenset(
     """.split()
 )
 SNIPPET_CHARACTERS = 320
+BEFORE = 100  # characters before what was found
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,11 @@ def stem(word: str) -> str:
     return str(snowballstemmer.stemmer("english").stemWord(word.lower()))
 
 
-def snippet(text: str, query: str) -> list[Piece]:
-    """The stretch of `text` where most of the query's words stand, with those words marked."""
+def snippet(text: str, query: str, ranges: Sequence[tuple[int, int]] = ()) -> list[Piece]:
+    """The stretch of `text` where most of the query's words stand, with those words and the ranges marked."""
     wanted = terms(query)
+    if ranges:
+        return around(text, [*ranges, *_places(text, wanted)])
     start = _best_start(text, wanted)
     end = min(len(text), start + SNIPPET_CHARACTERS)
     if end < len(text):
@@ -62,6 +66,10 @@ def marked(text: str, wanted: set[str]) -> list[Piece]:
     return [piece for piece in [*pieces, Piece(text[last:])] if piece.text]
 
 
+def _places(text: str, wanted: set[str]) -> list[tuple[int, int]]:
+    return [match.span() for match in WORD.finditer(text) if stem(match.group()) in wanted]
+
+
 def spans(text: str, ranges: list[tuple[int, int]]) -> list[Piece]:
     """All of `text` in pieces, the given character ranges marked. Ranges may overlap or stick out."""
     pieces, last = [], 0
@@ -71,6 +79,17 @@ def spans(text: str, ranges: list[tuple[int, int]]) -> list[Piece]:
             pieces += [Piece(text[last:start]), Piece(text[start:end], is_marked=True)]
             last = end
     return [piece for piece in [*pieces, Piece(text[last:])] if piece.text]
+
+
+def around(text: str, ranges: list[tuple[int, int]]) -> list[Piece]:
+    """The stretch of `text` about the first of these ranges, with all of them marked."""
+    first = min(start for start, _ in ranges)
+    start = text.rfind(" ", 0, max(0, first - BEFORE)) + 1 if first > BEFORE else 0
+    end = min(len(text), max(start + SNIPPET_CHARACTERS, min(end for _, end in ranges)))
+    if end < len(text):
+        end = max(text.rfind(" ", first, end), min(end for _, end in ranges))
+    pieces = spans(text[start:end], [(left - start, right - start) for left, right in ranges])
+    return [*([Piece("… ")] if start else []), *pieces, *([Piece(" …")] if end < len(text) else [])]
 
 
 def _best_start(text: str, wanted: set[str]) -> int:

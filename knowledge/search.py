@@ -3,14 +3,17 @@
 Each hit is checked by the database before it can be shown.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
 from uuid import UUID
 
+import numpy as np
+
 from knowledge import access, generations, highlight, ranking, routing
 from knowledge.access import Scope
 from knowledge.index import DENSE, SPARSE, Ask, Hit, IndexUnavailable, Where
-from knowledge.models import Page, Passage
+from knowledge.models import Page, Passage, Version
 
 LONGEST_QUERY = 2_000
 MOST_RESULTS = 200
@@ -46,7 +49,30 @@ def retrieve(
         return []
     wanted = min(limit, MOST_RESULTS)
     # A few more, for what the second lock takes away.
-    hits = _hits(scope, query, wanted + SPARE, weights)[: wanted + SPARE]
+    return _results(scope, _hits(scope, query, wanted + SPARE, weights)[: wanted + SPARE], query, wanted)
+
+
+def like(scope: Scope, passage: Passage, limit: int = 10) -> list[Result]:
+    """Other passages of the scope that say what this one says, by its stored vector and its words."""
+    if scope.is_empty or passage.vector is None:
+        return []
+    wanted = min(limit, MOST_RESULTS)
+    dense = np.frombuffer(bytes(passage.vector), np.float16).astype(np.float32)
+    where, count = Where(scope.matter_ids, scope.document_ids), max(LEAST_CANDIDATES, 2 * wanted)
+    index = generations.index(passage.generation)
+    meaning, words = index.ask([Ask(DENSE, dense, where, count), Ask(SPARSE, passage.text, where, count)])
+    ranked = ranking.ranked(meaning, words, frozenset(), ranking.DEFAULT)
+    others = [found for found in ranked if found[0].id != passage.pk]
+    return _results(scope, others[: wanted + SPARE], passage.text, wanted)
+
+
+def passage_at(version: Version, offset: int) -> Passage | None:
+    """The passage that search reads at this place of a version's text, or the next one."""
+    rows = version.passages.filter(generation=generations.current(), end__gt=offset)
+    return rows.select_related("generation").order_by("start").first()
+
+
+def _results(scope: Scope, hits: Sequence[tuple[Hit, float]], query: str, wanted: int) -> list[Result]:
     passages = readable(scope, [hit.id for hit, _ in hits])
     if not passages:
         check_rebuilt(scope)

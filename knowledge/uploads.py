@@ -19,6 +19,7 @@ from django.utils import timezone
 from knowledge import audit, blobs, documents, paths
 from knowledge.documents import Added, Rejected
 from knowledge.models import Matter, Page, Refused, Transfer, Upload, Version
+from knowledge.sheets import plain
 
 KEPT = timedelta(hours=24)  # an unfinished transfer that nobody goes on with
 READ_BYTES = 1024 * 1024
@@ -121,12 +122,12 @@ def report(upload: Upload) -> Iterator[list[str]]:
     kinds = {f"{kind}_pages": Count("pages", filter=Q(pages__kind=kind)) for kind in Page.Kind}
     rows = upload.versions.annotate(**kinds)
     for row in rows.select_related("document", "same_as__document", "near").order_by("document__path"):
-        yield [_plain(cell) for cell in _line(row)]
+        yield [plain(cell) for cell in _line(row)]
     for refused in upload.refused.all():
-        yield [_plain(cell) for cell in (refused.path, "Not taken in", refused.reason)]
+        yield [plain(cell) for cell in (refused.path, "Not taken in", refused.reason)]
     for transfer in upload.transfers.all():
         reason = f"{transfer.offset:,} of {transfer.size:,} bytes have arrived."
-        yield [_plain(cell) for cell in (transfer.path, "Arriving", reason)]
+        yield [plain(cell) for cell in (transfer.path, "Arriving", reason)]
 
 
 def _line(row: Version) -> tuple[object, ...]:
@@ -144,12 +145,6 @@ def _line(row: Version) -> tuple[object, ...]:
         row.same_as.document.path if row.same_as else "",
         row.near.path if row.near else "",
     )
-
-
-def _plain(cell: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(cell)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t")) else text
 
 
 def _file(transfer: Transfer) -> Path:

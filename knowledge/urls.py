@@ -6,7 +6,19 @@ from django.contrib.auth.views import LoginView, LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from knowledge.api import api
-from knowledge.views import answers, audit, documents, health, matters, members, search, tokens, viewer, walls
+from knowledge.views import (
+    answers,
+    audit,
+    documents,
+    health,
+    matters,
+    members,
+    search,
+    searches,
+    tokens,
+    viewer,
+    walls,
+)
 
 
 def _with_own_sign_in(patterns: list[URLPattern | URLResolver]) -> list[URLPattern | URLResolver]:
@@ -31,6 +43,9 @@ urlpatterns = [
     path("matters/<uuid:matter_id>/retry-failed/", documents.retry_failed, name="retry_failed"),
     path("matters/<uuid:matter_id>/pause/", matters.pause, name="pause"),
     path("matters/<uuid:matter_id>/search/", search.search, name="search"),
+    path("matters/<uuid:matter_id>/search/report/", searches.report, name="search_report"),
+    path("matters/<uuid:matter_id>/searches/", searches.save, name="save_search"),
+    path("searches/<uuid:search_id>/delete/", searches.forget, name="forget_search"),
     path("matters/<uuid:matter_id>/ask/", answers.ask, name="ask"),
     path("matters/<uuid:matter_id>/members/", members.members, name="members"),
     path("matters/<uuid:matter_id>/access/", walls.page, name="matter_access"),

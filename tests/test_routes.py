@@ -14,7 +14,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from knowledge import uploads, walls
+from knowledge import saved, uploads, walls
 from knowledge.models import Answer, Document, Version
 from tests.conftest import People
 
@@ -32,6 +32,7 @@ class Route:
 
 
 READER, MEMBER, MANAGER = "reader", "member", "manager"
+MAKER = "maker"  # who made it, and nobody else
 WALL = {"user": "reader", "reason": "Acted for the other side."}
 QUESTION = {"question": "Who pays?"}
 
@@ -51,6 +52,9 @@ PAGES = {
     "matters/<uuid:matter_id>/retry-failed/": Route(MANAGER, ("POST",)),
     "matters/<uuid:matter_id>/pause/": Route(MANAGER, ("POST",)),
     "matters/<uuid:matter_id>/search/": Route(READER, body={"q": "payment"}),
+    "matters/<uuid:matter_id>/search/report/": Route(READER, ("GET", "POST"), {"q": "payment"}),
+    "matters/<uuid:matter_id>/searches/": Route(READER, ("POST",), {"name": "fees", "q": "payment"}),
+    "searches/<uuid:search_id>/delete/": Route(MAKER, ("POST",)),
     "matters/<uuid:matter_id>/ask/": Route(READER, ("POST",), QUESTION),
     "matters/<uuid:matter_id>/members/": Route(MANAGER, ("POST",), {"username": "reader", "role": 1}),
     "matters/<uuid:matter_id>/access/": Route(MANAGER, body={"person": "reader"}),
@@ -92,6 +96,12 @@ API = {
     "PUT api/v1/documents/<uuid:document_id>/reading": Route(READER, ("PUT",), {"kind": "never"}),
     "api/v1/documents/<uuid:document_id>/cancel": Route(MANAGER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/search": Route(READER, body={"q": "payment"}),
+    "api/v1/documents/<uuid:document_id>/like": Route(READER),
+    "api/v1/matters/<uuid:matter_id>/searches": Route(
+        READER, ("GET", "POST"), {"name": "fees", "query": "payment"}
+    ),
+    "api/v1/matters/<uuid:matter_id>/searches/report": Route(READER, ("POST",), {"terms": ["payment"]}),
+    "DELETE api/v1/searches/<uuid:search_id>": Route(MAKER, ("DELETE",)),
     "api/v1/matters/<uuid:matter_id>/ask": Route(READER, ("POST",), QUESTION),
     "api/v1/documents/<uuid:document_id>": Route(READER),
     "DELETE api/v1/documents/<uuid:document_id>": Route(MANAGER, ("DELETE",)),
@@ -179,7 +189,15 @@ def targets(people: People) -> dict[str, dict[str, object]]:
         "foreign": objects(people.foreign, people.outsider),
         "missing": {
             name: uuid4()
-            for name in ("matter_id", "document_id", "answer_id", "upload_id", "transfer_id", "wall_id")
+            for name in (
+                "matter_id",
+                "document_id",
+                "answer_id",
+                "upload_id",
+                "transfer_id",
+                "wall_id",
+                "search_id",
+            )
         },
     }
 
@@ -200,6 +218,7 @@ def objects(matter, user) -> dict[str, object]:
         "answer_id": answer.pk,
         "upload_id": upload.pk,
         "transfer_id": transfer.pk,
+        "search_id": saved.keep(user, matter, "Fees", "fee").pk,
         "wall_id": walls.raise_wall(matter, group, walls.Terms("Acted for the other side."), user).pk,
     }
 
@@ -261,9 +280,10 @@ def expected(key: str, person: str, target: str) -> str:
     role = ROLES[person] if needs != "nobody" else None
     if person == "outsider" and target == "foreign" and needs != "nobody":
         return "allowed"  # the outsider manages the other matter
-    if needs == "auditor" or target != "own" or role is None:  # nobody here is an auditor
+    is_others = needs == MAKER and person != "owner"
+    if needs == "auditor" or target != "own" or role is None or is_others:  # nobody here is an auditor
         return "not found"
-    return "allowed" if RANK[role] >= RANK[needs] else "forbidden"
+    return "allowed" if needs == MAKER or RANK[role] >= RANK[needs] else "forbidden"
 
 
 def test_missing_and_forbidden_look_the_same(people, targets):

@@ -14,9 +14,12 @@ from inference.errors import InferenceError
 from knowledge.api.auth import RightMissing
 from knowledge.api.cursors import BadCursor
 from knowledge.documents import Rejected
+from knowledge.exact.report import BadTerm
 from knowledge.index import IndexUnavailable
 from knowledge.matters import LastManager
+from knowledge.query import QueryError
 from knowledge.rates import TooMany
+from knowledge.saved import TooManySaved
 from knowledge.search import BadQuery
 
 MEDIA_TYPE = "application/problem+json"
@@ -44,6 +47,7 @@ def install(api: NinjaAPI) -> None:
     for error, status in STATUSES.items():
         api.add_exception_handler(error, _handler(status))
     api.add_exception_handler(Http404, _not_found)
+    api.add_exception_handler(QueryError, _bad_query)
     api.add_exception_handler(ValidationError, _invalid)
     api.add_exception_handler(HttpError, _http_error)
     api.add_exception_handler(AuthenticationError, _unauthorized)
@@ -53,6 +57,8 @@ def install(api: NinjaAPI) -> None:
 STATUSES: dict[type[Exception], HTTPStatus] = {
     PermissionDenied: HTTPStatus.FORBIDDEN,
     BadQuery: HTTPStatus.UNPROCESSABLE_ENTITY,
+    BadTerm: HTTPStatus.UNPROCESSABLE_ENTITY,
+    TooManySaved: HTTPStatus.CONFLICT,
     BadCursor: HTTPStatus.UNPROCESSABLE_ENTITY,
     LastManager: HTTPStatus.CONFLICT,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
@@ -77,6 +83,12 @@ def _handler(status: HTTPStatus) -> Callable[[HttpRequest, Any], HttpResponse]:
 def _not_found(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
     # One body for what does not exist and what may not be seen.
     return problem(HTTPStatus.NOT_FOUND, NOTHING_HERE)
+
+
+def _bad_query(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+    """With the characters of the query that are wrong, from start to before end."""
+    errors = [{"pointer": "q", "detail": str(error), "start": error.start, "end": error.end}]
+    return problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error), errors=errors)
 
 
 def _right_missing(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature

@@ -20,7 +20,7 @@ class Problem(Schema):
     title: str
     status: int
     detail: str
-    errors: list[dict[str, str]] = []
+    errors: list[dict[str, str | int]] = []
 
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -192,12 +192,6 @@ class PassageOut(Schema):
             snippet=[PieceOut(text=piece.text, marked=piece.is_marked) for piece in result.snippet],
             score=result.score,
         )
-
-
-class SearchOut(Schema):
-    query: str
-    rebuilding: int = Field(description="Documents that cannot be found yet: the index is being rebuilt.")
-    results: list[PassageOut]
 
 
 class QuestionIn(Schema):

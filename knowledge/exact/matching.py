@@ -38,8 +38,7 @@ class Reader:
 
     terms: str  # of the Wording, with a space before and after
     ids: NDArray[np.uint32]
-    sentences: Ints
-    paragraphs: Ints
+    begins: Mapping[str, Ints]  # "s" and "p": the words that begin a sentence, a paragraph
     holds: Mapping[Field, bool] = field(default_factory=dict)  # what is known about its document
     found: dict[str, Ints] = field(default_factory=dict)
 
@@ -80,14 +79,14 @@ def _plain(word: str, terms: str) -> Iterator[int]:
 
 def _wild(pattern: str, terms: str) -> Iterator[int]:
     number = last = 0
-    for found in _expression(pattern).finditer(terms):
+    for found in expression(pattern).finditer(terms):
         number += terms.count(" ", last, found.start())
         last = found.start()
         yield number
 
 
 @lru_cache(maxsize=1_000)
-def _expression(pattern: str) -> re.Pattern[str]:
+def expression(pattern: str) -> re.Pattern[str]:
     """Of a word with wildcards, between its spaces: * is any number of characters, ? exactly one."""
     parts = re.split(r"([*?])", pattern)
     return re.compile(
@@ -111,7 +110,7 @@ def _near(node: Near, reader: Reader) -> Spans:
         return NOWHERE
     if isinstance(node.reach, int):
         return _union([*_within(left, right, node.reach, is_ordered=node.is_ordered)])
-    units = reader.sentences if node.reach == "s" else reader.paragraphs
+    units = reader.begins[node.reach]
     return _union([*_together(left, right, units, is_ordered=node.is_ordered)])
 
 

@@ -9,6 +9,7 @@ from knowledge.models.job import Job
 from knowledge.models.matter import Matter, Membership, Role
 from knowledge.models.preference import Preference
 from knowledge.models.replay import Replay
+from knowledge.models.saved import SavedSearch
 from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
 from knowledge.models.wall import GroupMembership, Wall
@@ -38,6 +39,7 @@ __all__ = [
     "Replay",
     "Right",
     "Role",
+    "SavedSearch",
     "Transfer",
     "Upload",
     "Version",

@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 from django import template
 from django.urls import reverse
 
+from knowledge.exact.places import Place
 from knowledge.models import Citation, Passage, Version
 from knowledge.pins import at
 
@@ -26,6 +27,15 @@ def pin_url(row: Citation | Passage) -> str:
     """The viewer's address for a citation or a passage, with its span highlighted."""
     page = row.page if isinstance(row, Citation) else row.page_first
     return viewer_url(row.version, page=page, start=row.start, end=row.end) + "#pin"
+
+
+@register.simple_tag
+def place_url(place: Place) -> str:
+    """The viewer's address for a place that a search found."""
+    query = urlencode(
+        {"version": place.version_id, "page": place.page, "start": place.start, "end": place.end}
+    )
+    return f"{reverse('document', args=[place.document_id])}?{query}#pin"
 
 
 def viewer_url(version: Version, **place: int) -> str:
