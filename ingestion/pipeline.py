@@ -16,7 +16,7 @@ from inference.errors import InferenceError
 from ingestion import indexing, pages, sandbox, verdict
 from ingestion.parse.errors import ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Ocr, Page, Parsed
-from knowledge import blobs, documents, generations, jobs, paths, similar
+from knowledge import blobs, documents, generations, jobs, paths, similar, warming
 from knowledge.index import IndexUnavailable
 from knowledge.models import Document, Indexed, Job, Version
 
@@ -220,4 +220,15 @@ def _index(lease: jobs.Lease) -> None:
     jobs.finish(lease)
 
 
-_STEPS: dict[int, Callable[[jobs.Lease], None]] = {Job.Kind.INGEST: _ingest, Job.Kind.INDEX: _index}
+def _warm(lease: jobs.Lease) -> None:
+    job = Job.objects.select_related("matter", "version__document", "by").get(pk=lease.job_id)
+    lease.report("reading ahead")
+    warming.read(job, lease.lost.is_set)
+    jobs.finish(lease)
+
+
+_STEPS: dict[int, Callable[[jobs.Lease], None]] = {
+    Job.Kind.INGEST: _ingest,
+    Job.Kind.INDEX: _index,
+    Job.Kind.WARM: _warm,
+}

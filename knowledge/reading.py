@@ -5,6 +5,7 @@ from functools import reduce
 from operator import or_
 from uuid import UUID
 
+from django.conf import settings
 from django.db.models import Q
 
 from inference.errors import InferenceError
@@ -117,6 +118,15 @@ def told(
         "budget": plan.budget,
         "used": plan.used,
     }
+
+
+def fit(versions: Sequence[Version]) -> bool:
+    """Whether these documents can be read in full for one answer."""
+    budget, texts = int(settings.CONTEXT_TOKENS), Texts([version.pk for version in versions])
+    if sum(version.characters for version in versions) > budget * MOST_CHARACTERS_PER_TOKEN:
+        return False
+    name = _generator_name()
+    return sum(_length(name, each, texts) + context.HEADER_TOKENS for each in versions) <= budget
 
 
 def tokens(text: str) -> int:

@@ -42,6 +42,7 @@ urlpatterns = [
     path("matters/<uuid:matter_id>/documents/", documents.documents, name="documents"),
     path("matters/<uuid:matter_id>/retry-failed/", documents.retry_failed, name="retry_failed"),
     path("matters/<uuid:matter_id>/pause/", matters.pause, name="pause"),
+    path("matters/<uuid:matter_id>/warm/", matters.warm, name="warm"),
     path("matters/<uuid:matter_id>/search/", search.search, name="search"),
     path("matters/<uuid:matter_id>/search/report/", searches.report, name="search_report"),
     path("matters/<uuid:matter_id>/searches/", searches.save, name="save_search"),

@@ -7,10 +7,10 @@ from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
-from knowledge import access, matters, walls
+from knowledge import access, matters, walls, warming
 from knowledge.api import cursors
 from knowledge.api.auth import person_of
-from knowledge.api.schemas import ExplanationOut, MatterIn, MatterOut
+from knowledge.api.schemas import CountOut, ExplanationOut, MatterIn, MatterOut
 from knowledge.models import Role
 from knowledge.models.token import came_with
 
@@ -45,6 +45,17 @@ def pause_matter(request: HttpRequest, matter_id: UUID) -> MatterOut:
 @router.post("/matters/{uuid:matter_id}/resume", response=MatterOut, summary="Go on with its documents")
 def resume_matter(request: HttpRequest, matter_id: UUID) -> MatterOut:
     return MatterOut.of(matters.resume(access.matter_for(person_of(request), matter_id, Role.MANAGER)))
+
+
+@router.post(
+    "/matters/{uuid:matter_id}/warm",
+    response={202: CountOut},
+    summary="Read its main documents ahead, so that the first questions are answered sooner",
+)
+def warm_matter(request: HttpRequest, matter_id: UUID) -> tuple[int, dict[str, int]]:
+    person = person_of(request)
+    matter = access.matter_for(person, matter_id, Role.MEMBER)
+    return 202, {"count": len(warming.queue_matter(matter, person))}
 
 
 @router.get(

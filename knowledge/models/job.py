@@ -2,6 +2,7 @@
 
 import uuid
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
@@ -17,6 +18,7 @@ class Job(models.Model):
 
         INGEST = 1, "Ingest"  # bytes become passages
         INDEX = 2, "Index"  # stored pages become points of another generation
+        WARM = 3, "Read ahead"  # the generator reads a document before anybody asks
 
     class State(models.TextChoices):
         DUE = "due", "Due"
@@ -29,6 +31,7 @@ class Job(models.Model):
     kind = models.PositiveSmallIntegerField(choices=Kind.choices, default=Kind.INGEST)
     version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="jobs")
     matter = models.ForeignKey(Matter, on_delete=models.CASCADE, related_name="jobs")
+    by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     state = models.CharField(max_length=10, choices=State.choices, default=State.DUE)
     attempts = models.PositiveIntegerField(default=0)
     interruptions = models.PositiveIntegerField(default=0)  # how often the service ended in the midst of it

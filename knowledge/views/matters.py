@@ -2,12 +2,13 @@
 
 from uuid import UUID
 
+from django.contrib import messages
 from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from knowledge import access, matters, walls
+from knowledge import access, matters, walls, warming
 from knowledge.api.auth import person_of
 from knowledge.forms import MatterForm
 from knowledge.models import Matter, Role
@@ -40,6 +41,15 @@ def pause(request: HttpRequest, matter_id: UUID) -> HttpResponse:
     """Let the documents of the matter wait; with `resume` go on with them."""
     found = access.matter_for(request.user, matter_id, Role.MANAGER)
     (matters.resume if "resume" in request.POST else matters.pause)(found)
+    return redirect("matter", matter_id)
+
+
+@require_POST
+def warm(request: HttpRequest, matter_id: UUID) -> HttpResponse:
+    """Read the main documents ahead."""
+    found = access.matter_for(request.user, matter_id, Role.MEMBER)
+    count = len(warming.queue_matter(found, person_of(request)))
+    messages.success(request, f"{count} document{'s' * (count != 1)} will be read ahead.")
     return redirect("matter", matter_id)
 
 
