@@ -16,7 +16,7 @@ from inference.errors import InferenceError
 from ingestion import indexing, pages, sandbox, verdict
 from ingestion.parse.errors import ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Ocr, Page, Parsed
-from knowledge import blobs, documents, generations, jobs, paths, similar, warming
+from knowledge import blobs, documents, generations, jobs, paths, runs, similar, warming
 from knowledge.index import IndexUnavailable
 from knowledge.models import Document, Indexed, Job, Version
 
@@ -52,8 +52,11 @@ def work(lease: jobs.Lease) -> None:
             logger.exception("Job %s failed", lease.job_id)
             jobs.retry_later(lease, f"Internal error ({type(error).__name__}); the log has the details.")
     except jobs.LeaseLost:
-        logger.warning("Job %s was taken over, cancelled, or its document deleted.", lease.job_id)
-    _clear_away(lease.version_id)
+        logger.warning(
+            "Job %s was taken over, paused, cancelled, or what it was about deleted.", lease.job_id
+        )
+    if lease.kind != Job.Kind.RUN:
+        _clear_away(lease.subject_id)
 
 
 def _clear_away(version_id: UUID) -> None:
@@ -105,7 +108,7 @@ class Reading:
 
 
 def _ingest(lease: jobs.Lease) -> None:
-    version = Version.objects.select_related("document__matter", "created_by").get(pk=lease.version_id)
+    version = Version.objects.select_related("document__matter", "created_by").get(pk=lease.subject_id)
     reading = Reading(version, lease)
     parsed = reading.parse("later")
     pages.describe(lease, version, parsed)
@@ -210,7 +213,7 @@ def _complete(lease: jobs.Lease, version: Version) -> None:
 
 def _index(lease: jobs.Lease) -> None:
     """Bring a version that was read before into every live generation that lacks it."""
-    version = Version.objects.select_related("document__matter").get(pk=lease.version_id)
+    version = Version.objects.select_related("document__matter").get(pk=lease.subject_id)
     for generation in generations.live():
         if not Indexed.objects.filter(version=version, generation=generation).exists():
             indexing.bring_in(lease, version, generation)
@@ -231,4 +234,5 @@ _STEPS: dict[int, Callable[[jobs.Lease], None]] = {
     Job.Kind.INGEST: _ingest,
     Job.Kind.INDEX: _index,
     Job.Kind.WARM: _warm,
+    Job.Kind.RUN: runs.work,
 }

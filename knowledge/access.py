@@ -22,9 +22,11 @@ from knowledge.models import (
     Matter,
     Membership,
     Role,
+    Run,
     SavedSearch,
     Transfer,
     Upload,
+    Verdict,
     Version,
     Wall,
 )
@@ -188,6 +190,26 @@ def followed_for(person: Person, matter: Matter, answer_id: UUID) -> Answer:
     if answer.matter_id != matter.pk:
         raise Http404("No such answer.")
     return answer
+
+
+def run_for(person: Person, run_id: UUID, role: Role = Role.READER) -> Run:
+    """Whoever asked may do with the run what else needs a role."""
+    run = (
+        Run.objects.select_related("matter", "asker").filter(pk=run_id, matter__in=matters_of(person)).first()
+    )
+    if run is None:
+        raise Http404("No such run.")
+    if run.asker_id != person.pk:
+        _require(person, run.matter, role)
+    return run
+
+
+def verdict_for(person: Person, run_id: UUID, document_id: UUID, role: Role = Role.READER) -> Verdict:
+    run = run_for(person, run_id, role)
+    verdict = Verdict.objects.select_related("document").filter(run=run, document=document_id).first()
+    if verdict is None:
+        raise Http404("No such verdict.")
+    return verdict
 
 
 def scope_for(

@@ -1,7 +1,8 @@
 """What the pages take in: each form turns a request into clean, typed values."""
 
 from datetime import date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 from django import forms
 from django.contrib.auth.models import Group, User
@@ -9,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
-from knowledge.models import AuditEvent, Matter, Preference, Right, Role, Version
+from knowledge.models import AuditEvent, Matter, Preference, Right, Role, Run, Verdict, Version
 from knowledge.walls import Terms
 
 
@@ -151,3 +152,40 @@ class SearchForm(forms.Form):
 class SavedSearchForm(forms.Form):
     name = forms.CharField(max_length=100, error_messages={"required": "Give the search a name."})
     q = forms.CharField(max_length=10_000, strip=False)
+
+
+class RunForm(forms.Form):
+    """A question to every document, or research; of all documents or of some."""
+
+    kind = forms.ChoiceField(choices=Run.Kind.choices)
+    question = forms.CharField(max_length=2000)
+    documents = forms.TypedMultipleChoiceField(coerce=UUID, required=False)
+
+    def __init__(self, data: QueryDict | None = None) -> None:
+        super().__init__(data)
+        # Which documents these ids name is for access to say; here they only have to be ids.
+        given = data.getlist("documents") if data is not None else []
+        ids = [value for value in given if _is_id(value)]
+        cast(forms.TypedMultipleChoiceField, self.fields["documents"]).choices = [(pk, pk) for pk in ids]
+
+
+def _is_id(value: str) -> bool:
+    try:
+        UUID(value)
+    except ValueError:
+        return False
+    return True
+
+
+class VerdictForm(forms.Form):
+    """A person's own verdict; an empty one takes it back. `show` is the filter of the page it came from."""
+
+    value = forms.ChoiceField(choices=[("", "—"), *Verdict.Value.choices], required=False)
+    show = forms.ChoiceField(choices=[("", "All"), *Verdict.Value.choices], required=False)
+
+
+class VerdictsForm(forms.Form):
+    """Which verdicts of a run to list."""
+
+    verdict = forms.ChoiceField(choices=[("", "All"), *Verdict.Value.choices], required=False)
+    page = forms.IntegerField(required=False, min_value=1)

@@ -16,7 +16,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import Count, F, Q, QuerySet
 from django.utils import timezone
 
-from knowledge.models import Job, Matter, Version
+from knowledge.models import Job, Matter, Run, Version
 from knowledge.models.job import ATTEMPTS
 
 logger = logging.getLogger(__name__)
@@ -37,10 +37,17 @@ class LeaseLost(Exception):
 class Lease:
     job_id: UUID
     kind: int
-    version_id: UUID
+    subject_id: UUID  # what the job is about: a version, or a run
     fence: int
     attempt: int
     lost: Event = field(default_factory=Event, repr=False, compare=False)  # set as soon as it is known
+
+    @classmethod
+    def of(cls, job: Job) -> "Lease":
+        subject_id = job.version_id or job.run_id
+        if subject_id is None:
+            raise ValueError("A job is about a version or a run.")
+        return cls(job.pk, job.kind, subject_id, job.fence, job.attempts)
 
     def rows(self) -> QuerySet[Job]:
         return Job.objects.filter(pk=self.job_id, fence=self.fence, state=Job.State.RUNNING)
@@ -134,12 +141,11 @@ def claim(job_id: UUID) -> Lease | None:
         return None
     job = Job.objects.get(pk=job_id)
     Matter.objects.filter(pk=job.matter_id).update(served=now)
-    lease = Lease(job.pk, job.kind, job.version_id, job.fence, job.attempts)
+    lease = Lease.of(job)
     if job.attempts > ATTEMPTS:
         fail(lease, f"Given up after {ATTEMPTS} attempts; the last one ended without a word.")
         return None
-    if job.kind == Job.Kind.INGEST:
-        Version.objects.filter(pk=job.version_id).update(state=Version.State.PROCESSING)
+    _tell(lease, state=Version.State.PROCESSING)
     return lease
 
 
@@ -150,8 +156,7 @@ def release_interrupted() -> int:
     """
     running = Job.objects.filter(state=Job.State.RUNNING)
     for job in running.filter(interruptions__gte=INTERRUPTIONS):
-        lease = Lease(job.pk, job.kind, job.version_id, job.fence, job.attempts)
-        fail(lease, f"The service ended {INTERRUPTIONS} times while it was working on this document.")
+        fail(Lease.of(job), f"The service ended {INTERRUPTIONS} times while it was working on this.")
     return running.update(
         state=Job.State.DUE,
         due_at=timezone.now(),
@@ -167,10 +172,9 @@ def finish(lease: Lease) -> None:
 
 @transaction.atomic
 def fail(lease: Lease, reason: str) -> None:
-    """Quarantine: the job is over, its document says why, and a person may retry it."""
+    """Quarantine: the job is over, its document or run says why, and a person may retry it."""
     _end(lease, Job.State.FAILED, reason)
-    if lease.kind == Job.Kind.INGEST:
-        Version.objects.filter(pk=lease.version_id).update(state=Version.State.FAILED, note=reason)
+    _tell(lease, state=Version.State.FAILED, note=reason)
 
 
 @transaction.atomic
@@ -182,8 +186,16 @@ def retry_later(lease: Lease, reason: str) -> None:
     due = timezone.now() + BACK_OFF * 2 ** (lease.attempt - 1)
     if not lease.rows().update(state=Job.State.DUE, due_at=due, lease_until=None, reason=reason, stage=""):
         raise LeaseLost
-    if lease.kind == Job.Kind.INGEST:
-        Version.objects.filter(pk=lease.version_id).update(state=Version.State.WAITING)
+    _tell(lease, state=Version.State.WAITING)
+
+
+@transaction.atomic
+def give_turn(lease: Lease) -> None:
+    """Let others go first: the job is due again at once, with fresh attempts, because it got somewhere."""
+    now = timezone.now()
+    if not lease.rows().update(state=Job.State.DUE, due_at=now, lease_until=None, attempts=0):
+        raise LeaseLost
+    _tell(lease, state=Version.State.WAITING)
 
 
 def cancel(version: Version, reason: str) -> bool:
@@ -203,3 +215,11 @@ def _end(lease: Lease, state: Job.State, reason: str) -> None:
     )
     if not ended:
         raise LeaseLost
+
+
+def _tell(lease: Lease, **values: str) -> None:
+    """Write into the row that the job is about how it stands; versions and runs name these states alike."""
+    if lease.kind == Job.Kind.INGEST:
+        Version.objects.filter(pk=lease.subject_id).update(**values)
+    elif lease.kind == Job.Kind.RUN:
+        Run.objects.filter(pk=lease.subject_id).update(**values)

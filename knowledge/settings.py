@@ -109,6 +109,8 @@ ANSWER_TOKENS = env.integer("PINCITE_ANSWER_TOKENS", 120, least=16, most=16_000)
 ANSWER_SECONDS = env.integer("PINCITE_ANSWER_SECONDS", 120, least=5, most=3600)
 # A small model that has left the sources does not come back to them.
 UNSUPPORTED_SENTENCES = env.integer("PINCITE_UNSUPPORTED_SENTENCES", 2, least=1, most=1000)
+# Whether runs over many documents and research ask the generator too: only worth it with a capable one.
+RUN_GENERATOR = env.boolean("PINCITE_RUN_GENERATOR", default=False)
 MAX_FILE_BYTES = env.integer("PINCITE_MAX_FILE_MB", 200, least=1, most=4096) * 1024 * 1024
 FORM_BYTES = 1024 * 1024  # what a form may have around the file it carries
 API_CALLS = env.integer("PINCITE_API_CALLS", 3000, least=1, most=10_000_000)  # a minute, for each token

@@ -67,7 +67,7 @@ def prompt(job: Job) -> list[Message]:
 def _documents(job: Job) -> list[Version]:
     """None where the person may no longer read the matter, or the document is not read any more."""
     person, version = job.by, job.version
-    if person is None or version.document.current_id != version.pk:
+    if person is None or version is None or version.document.current_id != version.pk:
         return []
     if not access.open_to(person.pk).filter(pk=job.matter_id).exists():
         return []

@@ -241,7 +241,7 @@ def test_matters_take_turns(people):
     served = []
     for _ in range(4):
         lease = jobs.claim_next()
-        served.append(Version.objects.get(pk=lease.version_id).document.matter)
+        served.append(Version.objects.get(pk=lease.subject_id).document.matter)
         pipeline.work(lease)
     assert people.foreign in served[:2]
 

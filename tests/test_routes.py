@@ -15,7 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from knowledge import saved, uploads, walls
-from knowledge.models import Answer, Document, Version
+from knowledge.models import Answer, Document, Run, Verdict, Version
 from tests.conftest import People
 
 
@@ -35,6 +35,7 @@ READER, MEMBER, MANAGER = "reader", "member", "manager"
 MAKER = "maker"  # who made it, and nobody else
 WALL = {"user": "reader", "reason": "Acted for the other side."}
 QUESTION = {"question": "Who pays?"}
+RUN = {"kind": "every", **QUESTION}
 
 PAGES = {
     "login/": Route("public"),
@@ -62,6 +63,15 @@ PAGES = {
     "matters/<uuid:matter_id>/groups/": Route(MANAGER, ("POST",), {"group": "Litigation", "role": 1}),
     "matters/<uuid:matter_id>/walls/": Route(MANAGER, ("POST",), WALL),
     "walls/<uuid:wall_id>/lift/": Route(MANAGER, ("POST",)),
+    "matters/<uuid:matter_id>/runs/": Route(READER),
+    "matters/<uuid:matter_id>/runs/estimate/": Route(READER, ("POST",), RUN),
+    "matters/<uuid:matter_id>/runs/begin/": Route(READER, ("POST",), RUN),
+    "runs/<uuid:run_id>/": Route(READER),
+    "runs/<uuid:run_id>/body/": Route(READER),
+    "runs/<uuid:run_id>/table/": Route(READER),
+    "runs/<uuid:run_id>/stream/": Route(READER),
+    "runs/<uuid:run_id>/control/": Route(MANAGER, ("POST",)),  # or who asked
+    "runs/<uuid:run_id>/verdicts/<uuid:document_id>/": Route(MEMBER, ("POST",), {"value": "yes"}),
     "answers/<uuid:answer_id>/": Route(READER, ("GET", "POST")),
     "answers/<uuid:answer_id>/body/": Route(READER),
     "answers/<uuid:answer_id>/stream/": Route(READER),
@@ -109,6 +119,15 @@ API = {
     "DELETE api/v1/documents/<uuid:document_id>": Route(MANAGER, ("DELETE",)),
     "api/v1/documents/<uuid:document_id>/retry": Route(MANAGER, ("POST",)),
     "api/v1/answers/<uuid:answer_id>": Route(READER),
+    "api/v1/matters/<uuid:matter_id>/runs": Route(READER, ("GET", "POST"), RUN),
+    "api/v1/matters/<uuid:matter_id>/runs/estimate": Route(READER, ("POST",), RUN),
+    "api/v1/runs/<uuid:run_id>": Route(READER),
+    "api/v1/runs/<uuid:run_id>/verdicts": Route(READER),
+    "api/v1/runs/<uuid:run_id>/table": Route(READER),
+    "api/v1/runs/<uuid:run_id>/pause": Route(MANAGER, ("POST",)),  # or who asked, as the next two
+    "api/v1/runs/<uuid:run_id>/resume": Route(MANAGER, ("POST",)),
+    "api/v1/runs/<uuid:run_id>/cancel": Route(MANAGER, ("POST",)),
+    "api/v1/runs/<uuid:run_id>/verdicts/<uuid:document_id>": Route(MEMBER, ("PUT",), {"verdict": "yes"}),
 }
 ROUTES = {**PAGES, **API}
 STAFF = "admin/"  # Django's admin: staff only, people and matters, no documents
@@ -195,6 +214,7 @@ def targets(people: People) -> dict[str, dict[str, object]]:
                 "matter_id",
                 "document_id",
                 "answer_id",
+                "run_id",
                 "upload_id",
                 "transfer_id",
                 "wall_id",
@@ -207,10 +227,14 @@ def targets(people: People) -> dict[str, dict[str, object]]:
 def objects(matter, user) -> dict[str, object]:
     document = Document.objects.create(matter=matter, path="letter.txt")
     state = Version.State.FAILED
-    Version.objects.create(document=document, number=1, sha256="0" * 64, size=1, state=state, created_by=user)
+    version = Version.objects.create(
+        document=document, number=1, sha256="0" * 64, size=1, state=state, created_by=user
+    )
     answer = Answer.objects.create(
         matter=matter, asker=user, question="Who pays?", state=Answer.State.NOTHING
     )
+    run = Run.objects.create(matter=matter, asker=user, kind=Run.Kind.EVERY, question="Who pays?")
+    Verdict.objects.create(run=run, document=document, version=version, number=1)
     upload = uploads.begin(matter, user)
     transfer = uploads.announce(upload, "b.txt", 4)
     group, _ = Group.objects.get_or_create(name="Litigation")
@@ -218,6 +242,7 @@ def objects(matter, user) -> dict[str, object]:
         "matter_id": matter.pk,
         "document_id": document.pk,
         "answer_id": answer.pk,
+        "run_id": run.pk,
         "upload_id": upload.pk,
         "transfer_id": transfer.pk,
         "search_id": saved.keep(user, matter, "Fees", "fee").pk,

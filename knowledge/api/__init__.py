@@ -2,7 +2,7 @@
 
 from ninja.security import django_auth
 
-from knowledge.api import answers, documents, idempotency, matters, problems, search, tokens, uploads
+from knowledge.api import answers, documents, idempotency, matters, problems, runs, search, tokens, uploads
 from knowledge.api.auth import TokenAuth
 from knowledge.api.bodies import JsonParser
 from knowledge.api.openapi import Api
@@ -16,6 +16,6 @@ api = Api(
     urls_namespace="api",
 )
 api.add_decorator(idempotency.once)
-for resource in (matters, documents, uploads, search, answers, tokens):
+for resource in (matters, documents, uploads, search, answers, runs, tokens):
     api.add_router("", resource.router)
 problems.install(api)

@@ -34,6 +34,7 @@ DOORS: dict[str, Callable[..., Any]] = {
     "version_id": access.version_for,
     "upload_id": access.upload_for,
     "answer_id": access.answer_for,
+    "run_id": access.run_for,
 }
 Operation = Callable[..., Any]
 

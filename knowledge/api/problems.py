@@ -19,6 +19,7 @@ from knowledge.index import IndexUnavailable
 from knowledge.matters import LastManager
 from knowledge.query import QueryError
 from knowledge.rates import TooMany
+from knowledge.runs import Refused
 from knowledge.saved import TooManySaved
 from knowledge.search import BadQuery
 
@@ -63,6 +64,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     LastManager: HTTPStatus.CONFLICT,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
+    Refused: HTTPStatus.CONFLICT,
     InferenceError: HTTPStatus.SERVICE_UNAVAILABLE,
     IndexUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,

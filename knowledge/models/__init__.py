@@ -9,6 +9,7 @@ from knowledge.models.job import Job
 from knowledge.models.matter import Matter, Membership, Role
 from knowledge.models.preference import Preference
 from knowledge.models.replay import Replay
+from knowledge.models.run import Finding, Run, Step, Verdict
 from knowledge.models.saved import SavedSearch
 from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
@@ -25,6 +26,7 @@ __all__ = [
     "Correspondent",
     "Document",
     "Evidence",
+    "Finding",
     "Generation",
     "GroupMembership",
     "Indexed",
@@ -39,9 +41,12 @@ __all__ = [
     "Replay",
     "Right",
     "Role",
+    "Run",
     "SavedSearch",
+    "Step",
     "Transfer",
     "Upload",
+    "Verdict",
     "Version",
     "Wall",
     "Wording",

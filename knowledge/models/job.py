@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from knowledge.models.document import Version
 from knowledge.models.matter import Matter
+from knowledge.models.run import Run
 
 ATTEMPTS = 3
 
@@ -16,6 +17,7 @@ class Job(models.Model):
     class Kind(models.IntegerChoices):
         """In the order in which a matter's jobs are taken."""
 
+        RUN = 0, "Run"  # a person waits for it, and it gives its turn back every few seconds
         INGEST = 1, "Ingest"  # bytes become passages
         INDEX = 2, "Index"  # stored pages become points of another generation
         WARM = 3, "Read ahead"  # the generator reads a document before anybody asks
@@ -29,7 +31,9 @@ class Job(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     kind = models.PositiveSmallIntegerField(choices=Kind.choices, default=Kind.INGEST)
-    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="jobs")
+    # What it is about: a version, or a run.
+    version = models.ForeignKey(Version, null=True, on_delete=models.CASCADE, related_name="jobs")
+    run = models.ForeignKey(Run, null=True, on_delete=models.CASCADE, related_name="jobs")
     matter = models.ForeignKey(Matter, on_delete=models.CASCADE, related_name="jobs")
     by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
     state = models.CharField(max_length=10, choices=State.choices, default=State.DUE)
@@ -51,7 +55,7 @@ class Job(models.Model):
         indexes = [models.Index(fields=["state", "due_at"]), models.Index(fields=["state", "lease_until"])]
 
     def __str__(self) -> str:
-        return f"{self.state} job of {self.version}"
+        return f"{self.state} job of {self.version or self.run}"
 
     @property
     def percent(self) -> int:

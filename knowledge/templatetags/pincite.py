@@ -7,7 +7,7 @@ from django import template
 from django.urls import reverse
 
 from knowledge.exact.places import Place
-from knowledge.models import Citation, Passage, Version
+from knowledge.models import Citation, Finding, Passage, Version
 from knowledge.pins import at
 
 register = template.Library()
@@ -23,9 +23,9 @@ def of(values: Mapping[object, object], key: object) -> object:
 
 
 @register.simple_tag
-def pin_url(row: Citation | Passage) -> str:
-    """The viewer's address for a citation or a passage, with its span highlighted."""
-    page = row.page if isinstance(row, Citation) else row.page_first
+def pin_url(row: Citation | Finding | Passage) -> str:
+    """The viewer's address for a citation, a finding or a passage, with its span highlighted."""
+    page = row.page_first if isinstance(row, Passage) else row.page
     return viewer_url(row.version, page=page, start=row.start, end=row.end) + "#pin"
 
 

@@ -1,0 +1,157 @@
+"""The plan of research: which shape the report has, and which sub-questions are searched for.
+
+Deterministic: it goes by how people word such questions. A question without a pattern is its own plan.
+"""
+
+import re
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from enum import StrEnum
+from typing import Any
+
+from knowledge import highlight
+
+MOST = 12  # sub-questions
+
+
+class Shape(StrEnum):
+    COMPARE = "compare"  # one heading for each thing that is compared
+    CHRONOLOGY = "chronology"  # in the order of the dates in the quotes
+    LIST = "list"  # one heading for each document
+    ANSWER = "answer"  # one heading for each sub-question
+
+
+@dataclass(frozen=True)
+class Part:
+    """One sub-question; `document` is the path of the only document that is searched for it, or ""."""
+
+    label: str
+    query: str
+    document: str = ""
+
+
+@dataclass(frozen=True)
+class Plan:
+    shape: Shape
+    parts: list[Part]
+
+    def told(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def of(cls, told: dict[str, Any]) -> "Plan":
+        return cls(Shape(told["shape"]), [Part(**part) for part in told["parts"]])
+
+
+_TIME = re.compile(
+    r"\b(?:chronolog\w+|time-?line|sequence of events|in (?:the )?order of time|what happened|history of|"
+    r"course of events)\b(?:\s+(?:of|in|between|to|with|from))?",
+    re.IGNORECASE,
+)
+_COMPARE = (
+    re.compile(
+        r"\bdifferences?\s+(?:in\s+(?P<what>.+?)\s+)?between\s+(?P<one>.+?)\s+and\s+(?P<two>.+)", re.I
+    ),
+    re.compile(r"\bcompare\s+(?P<one>.+?)\s+(?:and|with|to|against)\s+(?P<two>.+)", re.IGNORECASE),
+    re.compile(
+        r"\bhow\s+do(?:es)?\s+(?P<one>.+?)\s+(?:differ|compare)\s+(?:from|with|to)\s+(?P<two>.+)", re.I
+    ),
+    re.compile(r"(?P<one>.+?)\s+(?:versus|vs\.?)\s+(?P<two>.+)", re.IGNORECASE),
+)
+_ASPECT = re.compile(
+    r"\s+(?:on|as to|regarding|with (?:regard|respect) to|in terms of|about|for)\s+(?P<what>.+)$", re.I
+)
+_ACROSS = re.compile(
+    r"\b(?:compare|contrast)\b\s*(?:(?P<before>.+?)\s+(?:across|in|of|between)\s+)?"
+    r"(?:(?:all|the|these|both|of|our)\s+)*(?:documents|agreements|contracts|leases|letters|reports|versions)\b",
+    re.IGNORECASE,
+)
+_LIST = re.compile(
+    r"^\s*(?:list|name|identify|find|show|give)\b(?:\s+(?:me|us))?(?:\s+(?:all|every|each|any|the))*"
+    r"|^\s*which\b|^\s*what are (?:all )?the\b",
+    re.IGNORECASE,
+)
+_ITEM = re.compile(r"^\s*(?:the|a|an)\s+", re.IGNORECASE)
+
+
+def plan(question: str, documents: Sequence[str]) -> Plan:
+    """`documents` are the paths of what may be read."""
+    plain = " ".join(question.split()).rstrip("?.! ")
+    if _TIME.search(plain):
+        return _chronology(plain)
+    found = _across(plain, documents) or _compared(plain, documents)
+    if found:
+        return found
+    if _LIST.search(plain):
+        topic = _ITEM.sub("", _LIST.sub("", plain)).strip() or plain
+        return Plan(Shape.LIST, [Part(topic, plain), *_each_item(topic)][:MOST])
+    questions = [each.strip() for each in re.split(r"\?\s+", plain) if each.strip()]
+    return Plan(Shape.ANSWER, [Part(each, each) for each in questions[:MOST]])
+
+
+def rephrased(query: str) -> str:
+    """The words that carry the meaning alone: what is left of a question when its manner is taken away."""
+    words = [word for word in highlight.WORD.findall(query) if word.lower() not in highlight.STOP_WORDS]
+    return " ".join(words) or query
+
+
+def _chronology(plain: str) -> Plan:
+    topic = " ".join(_TIME.sub(" ", plain).split())
+    topic = re.sub(
+        r"^(?:(?:give|make|write|show|tell|a|an|the|me|us|what|is|was|and|when)\s+)+", "", topic, flags=re.I
+    )
+    topic = re.sub(r"\s+(?:and when|when)$", "", topic, flags=re.I) or plain
+    queries = [
+        topic,
+        f"date on which {topic}",
+        f"letter notice of {topic} dated",
+        f"{topic} began ended signed",
+    ]
+    return Plan(Shape.CHRONOLOGY, [Part(query, query) for query in queries])
+
+
+def _across(plain: str, documents: Sequence[str]) -> Plan | None:
+    """Compare something in all documents: the same sub-question to each."""
+    match = _ACROSS.search(plain)
+    if match is None:
+        return None
+    rest = plain[match.end() :]
+    aspect = _ASPECT.search(rest)
+    what = aspect["what"] if aspect else _ITEM.sub("", match["before"] or "") or plain
+    return Plan(Shape.COMPARE, [Part(path, what, path) for path in documents[:MOST]])
+
+
+def _compared(plain: str, documents: Sequence[str]) -> Plan | None:
+    match = next((found for pattern in _COMPARE if (found := pattern.search(plain))), None)
+    if match is None:
+        return None
+    said = match.groupdict()
+    two, what = said["two"], said.get("what") or ""
+    aspect = _ASPECT.search(two)
+    if aspect and not what:
+        two, what = two[: aspect.start()], aspect["what"]
+    things = [_ITEM.sub("", thing).strip() for thing in (said["one"], two)]
+    return Plan(Shape.COMPARE, [_part(thing, what, documents) for thing in things])
+
+
+def _part(thing: str, what: str, documents: Sequence[str]) -> Part:
+    document = _named(thing, documents)
+    query = what if document and what else f"{what} {thing}".strip()
+    return Part(thing, query, document)
+
+
+def _named(thing: str, documents: Sequence[str]) -> str:
+    """The one document whose name has all the words of the thing."""
+    words = highlight.terms(thing)
+    if not words:
+        return ""
+    fits = [path for path in documents if words <= highlight.terms(re.sub(r"[\W_]+", " ", path))]
+    return fits[0] if len(fits) == 1 else ""
+
+
+def _each_item(topic: str) -> list[Part]:
+    """“caps, exclusions and indemnities” are searched for one by one too."""
+    items = [
+        item.strip() for item in re.split(r",\s*(?:and|or)?\s*|\s+and\s+|\s+or\s+", topic) if item.strip()
+    ]
+    return [Part(item, item) for item in items] if len(items) > 1 else []

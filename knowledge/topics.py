@@ -1,0 +1,96 @@
+"""What a question to many documents is about: its topic, the names in it, and the kind of clause."""
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from inference.embedder import Embedder
+from knowledge import clauses
+from knowledge.clauses import Clause, plainly
+
+LIKE = 0.6  # cosine from which on a topic is that kind of clause
+NEAR_LAW = 90  # characters within which a place stands with the law it names
+
+_DOCUMENTS = r"(?:agreements?|contracts?|documents?|files?|ndas?|leases?|letters?|policies|deeds?)"
+_COMMAND = re.compile(
+    rf"^\s*(?:please\s+)?(?:(?:list|find|show|give|name|identify|tell)\b(?:\s+(?:me|us|out))?\s*)?"
+    rf"(?:(?:which|what|how many|every|each|all|any|the|of)\s+)*(?:(?!contain)\w+\s+){{0,2}}?{_DOCUMENTS}\b"
+    rf"(?:\s+(?:in|of|from)\s+(?:this|the|our|my)\s+\w+)?\s*",
+    re.IGNORECASE,
+)
+_RELATION = re.compile(
+    r"^(?:(?:that|which|do|does|is|are|was|were|has|have)\s+)*"
+    r"(?:contain(?:s|ing)?|includ(?:e|es|ing)|have|has|having|with|provid(?:e|es|ing)(?:\s+for)?|"
+    r"set(?:s)?\s+out|mention(?:s)?|there)?\s*(?:(?:a|an|any|the|some)\s+)?",
+    re.IGNORECASE,
+)
+_YES_NO = re.compile(
+    r"^\s*(?:is|are|does|do|has|have|may|can|must)\s+(?:there\s+)?(?:the\s+|this\s+)?"
+    rf"(?:{_DOCUMENTS}\s+)?(?:contain|include|have|provide\s+for)?\s*(?:(?:an?|any)\s+)?",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"\b[A-Z][\w&.'’-]*[a-z][\w.'’-]*(?:\s+(?:of\s+)?[A-Z][\w&.'’-]*)*")
+_LAW = re.compile(r"\blaws?\b|\bgovern", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Topic:
+    """`names` are alternatives for one thing each, in lower case: the sentence must have them all."""
+
+    text: str
+    names: tuple[str, ...]
+    is_law: bool
+
+    def is_named_in(self, plain: str) -> bool:
+        return all(self._has(plain, name) for name in self.names)
+
+    def _has(self, plain: str, name: str) -> bool:
+        if not self.is_law:
+            return name in plain
+        # A place beside the law, not that of a court, an office or an arbitration.
+        word = re.escape(name)
+        beside = rf"\blaws?\b[^.;]{{0,{NEAR_LAW}}}\b{word}\b|\b{word}(?:'s)?(?: state)? laws?\b"
+        return bool(re.search(beside, plain))
+
+
+def of(question: str) -> Topic:
+    plain = " ".join(question.split()).rstrip("?.! ")
+    rest = _COMMAND.sub("", plain)
+    rest = _YES_NO.sub("", plain) if rest == plain else _RELATION.sub("", rest)
+    text = rest or plain
+    # The first word of a question is written with a capital anyhow.
+    names = [match.group() for match in _NAME.finditer(text) if match.start() or rest != plain]
+    return Topic(text, tuple(_proper(text, names)), bool(_LAW.search(text)))
+
+
+def _proper(text: str, names: list[str]) -> list[str]:
+    """In “Ontario, Canada” the second only says where the first is."""
+    kept: list[str] = []
+    for name in names:
+        before = text[: text.index(name)].rstrip()
+        if not (kept and before.endswith(",")):
+            kept.append(plainly(name))
+    return kept
+
+
+def clause(embedder: Embedder, topic: Topic) -> Clause | None:
+    """The kind of clause that is asked for, if it is one that we know."""
+    vectors, owners = _names(embedder)
+    likeness = vectors @ embedder.embed_passages([_without_names(topic)])[0]
+    best = int(np.argmax(likeness))
+    return clauses.known()[owners[best]] if likeness[best] >= LIKE else None
+
+
+def _without_names(topic: Topic) -> str:
+    text = topic.text
+    for name in topic.names:
+        text = re.sub(re.escape(name), "", text, flags=re.IGNORECASE)
+    return " ".join(text.split()).rstrip(" ,")
+
+
+def _names(embedder: Embedder) -> tuple[NDArray[np.float32], list[int]]:
+    """The names of all kinds of clauses, embedded, shape (names, dimensions); and whose each is."""
+    rows = [(name, place) for place, each in enumerate(clauses.known()) for name in each.names]
+    return embedder.embed_passages([name for name, _ in rows]), [place for _, place in rows]
