@@ -7,7 +7,7 @@ from django.db import connections
 from kombu.exceptions import OperationalError
 
 from ingestion import pipeline
-from knowledge import audit, generations, jobs, queue, reconcile, uploads
+from knowledge import audit, generations, jobs, purge, queue, reconcile, uploads
 
 logger = logging.getLogger(__name__)
 
@@ -49,6 +49,7 @@ def reconcile_all() -> None:
     try:
         generations.sweep()
         uploads.sweep()
+        purge.run()
         audit.anchor()
         for finding in reconcile.run():
             logger.warning("Reconcile: %s", finding)

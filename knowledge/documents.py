@@ -10,10 +10,19 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from knowledge import audit, blobs, generations, jobs, paths, queue
+from knowledge import audit, blobs, generations, holds, jobs, paths, queue, traces
 from knowledge.audit import Act
 from knowledge.index import IndexUnavailable
-from knowledge.models import Document, Generation, Job, Matter, Passage, Refused, Replay, Upload, Version
+from knowledge.models import (
+    Document,
+    Generation,
+    Job,
+    Matter,
+    Passage,
+    Refused,
+    Upload,
+    Version,
+)
 
 logger = logging.getLogger(__name__)
 
@@ -241,13 +250,14 @@ def delete(document: Document) -> None:
     matter_id = document.matter_id
     with transaction.atomic():
         _lock(matter_id)
-        family = [document.pk, *(member.pk for member in descendants(document))]
+        holds.check(document.matter)
+        family = [document, *descendants(document)]
         versions = list(Version.objects.filter(document__in=family))
         _hand_over(versions)
         hashes = {version.sha256 for version in versions}
         document_id = document.pk
+        traces.remove(matter_id, family, versions)
         document.delete()
-        Replay.objects.filter(matter=matter_id).delete()  # stored responses may quote it
         transaction.on_commit(lambda: _delete_unused(matter_id, hashes))
         _purge_points_after_commit([version.pk for version in versions])
         audit.record(

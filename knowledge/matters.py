@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from knowledge import access, audit, blobs, generations
+from knowledge import access, audit, blobs, generations, holds
 from knowledge.audit import Act
 from knowledge.models import GroupMembership, Matter, Membership, Role
 
@@ -39,7 +40,13 @@ def delete(matter: Matter) -> None:
     From the commit on nothing of it can be seen; points that a crash leaves behind are never shown.
     """
     matter_id, documents = matter.pk, list(matter.documents.values_list("pk", flat=True))
-    matter.delete()
+    holds.check(matter)
+    with transaction.atomic():
+        audit.forget(matter_id)
+        LogEntry.objects.filter(content_type__model="matter", object_id=str(matter_id)).delete()
+        matter.delete()
+        details = {"documents": len(documents)}
+        audit.record(Act.DELETE, f"matter:{matter_id}", matter_id=matter_id, details=details)
     blobs.delete_all(matter_id)
     for generation in generations.live():
         for pk in documents:

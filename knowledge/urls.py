@@ -53,6 +53,7 @@ urlpatterns = [
     path("matters/<uuid:matter_id>/access/", walls.page, name="matter_access"),
     path("matters/<uuid:matter_id>/groups/", walls.groups, name="groups"),
     path("matters/<uuid:matter_id>/walls/", walls.raise_wall, name="raise_wall"),
+    path("matters/<uuid:matter_id>/hold/", walls.hold, name="hold"),
     path("walls/<uuid:wall_id>/lift/", walls.lift, name="lift_wall"),
     path("matters/<uuid:matter_id>/runs/", runs.index, name="runs"),
     path("matters/<uuid:matter_id>/runs/estimate/", runs.estimate, name="run_estimate"),

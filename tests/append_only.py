@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from django.db import connection
 from django.db.backends.base.operations import BaseDatabaseOperations
 
+from knowledge import holds
 from knowledge.audit import triggers
 
 
@@ -16,10 +17,12 @@ def emptying() -> Iterator[None]:
 
     def flush(self, statements):
         triggers.remove(connection)
+        holds.remove(connection)
         try:
             plain(self, statements)
         finally:
             triggers.install(connection)
+            holds.install(connection)
 
     BaseDatabaseOperations.execute_sql_flush = flush
     try:

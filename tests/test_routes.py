@@ -62,6 +62,7 @@ PAGES = {
     "matters/<uuid:matter_id>/access/": Route(MANAGER, body={"person": "reader"}),
     "matters/<uuid:matter_id>/groups/": Route(MANAGER, ("POST",), {"group": "Litigation", "role": 1}),
     "matters/<uuid:matter_id>/walls/": Route(MANAGER, ("POST",), WALL),
+    "matters/<uuid:matter_id>/hold/": Route(MANAGER, ("POST",), {"reason": "Litigation is expected."}),
     "walls/<uuid:wall_id>/lift/": Route(MANAGER, ("POST",)),
     "matters/<uuid:matter_id>/runs/": Route(READER),
     "matters/<uuid:matter_id>/runs/estimate/": Route(READER, ("POST",), RUN),

@@ -15,6 +15,7 @@ from knowledge.api.auth import RightMissing
 from knowledge.api.cursors import BadCursor
 from knowledge.documents import Rejected
 from knowledge.exact.report import BadTerm
+from knowledge.holds import Held
 from knowledge.index import IndexUnavailable
 from knowledge.matters import LastManager
 from knowledge.query import QueryError
@@ -65,6 +66,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refused: HTTPStatus.CONFLICT,
+    Held: HTTPStatus.CONFLICT,
     InferenceError: HTTPStatus.SERVICE_UNAVAILABLE,
     IndexUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,

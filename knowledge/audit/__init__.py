@@ -6,7 +6,7 @@ the chain until the commit, so nothing else is locked after it.
 
 import getpass
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -96,9 +96,10 @@ def anchor() -> AuditAnchor | None:
     return found if is_new else None
 
 
-def forget(matter_id: UUID) -> None:
-    """Remove what was said about a matter that is purged; the chain goes on holding without it."""
-    AuditText.objects.filter(matter_id=matter_id).delete()
+def forget(matter_id: UUID, subjects: Sequence[str] | None = None) -> None:
+    """Remove what was said about a deleted matter, or about some things in it; the chain still holds."""
+    said = AuditText.objects.filter(matter_id=matter_id)
+    (said if subjects is None else said.filter(event__subject__in=subjects)).delete()
 
 
 def _turn() -> tuple[int, str]:

@@ -64,6 +64,9 @@ class Index(Protocol):
 
     def ids(self, where: Where) -> Iterator[UUID]: ...
 
+    def compact(self) -> None:
+        """Leave nothing of deleted points on the disk, as far as that is ours."""
+
     def flush(self) -> None:
         """Return when everything written so far survives a crash."""
 

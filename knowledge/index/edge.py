@@ -4,6 +4,8 @@ A shard can be opened by one process only; a lock beside it makes a second opene
 """
 
 import fcntl
+import shutil
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -36,6 +38,8 @@ from knowledge.index.schema import (
 
 OPTIMIZE_EVERY = 5_000  # points written between two builds of the HNSW graph
 PAGE = 1_000
+UNFINISHED = ".making"
+LAST_QUERY_SECONDS = 1.0
 
 
 class EdgeIndex:
@@ -44,7 +48,8 @@ class EdgeIndex:
     def __init__(self, config: IndexConfig) -> None:
         config.path.mkdir(parents=True, exist_ok=True)
         self._lock = _own(config.path / "owner.lock")
-        self._path = config.path / "shard"
+        self._config = config
+        self._path = _newest(config.path)
         try:
             self._shard = _open(self._path, config)
         except IndexUnavailable:
@@ -102,6 +107,37 @@ class EdgeIndex:
         if not where.is_empty:
             yield from (UUID(str(record.id)) for record in self._scroll(_filter(where), with_payload=False))
 
+    def compact(self) -> None:
+        """The engine keeps deleted points in its log and segments, whatever it is told: the others are copied
+        into a new shard, which takes over, and the old one is removed.
+        """
+        with self._writing:
+            old, old_path = self._engine, self._path
+            path = old_path.with_name(f"shard-{_number(old_path) + 1}{UNFINISHED}")
+            fresh = _open(path, self._config)
+            for records in self._copies():
+                with _typed():
+                    fresh.update(edge.UpdateOperation.upsert_points(records))
+            with _typed():
+                fresh.optimize()
+                fresh.flush()
+                fresh.close()
+            self._path = path.rename(path.with_name(path.name.removesuffix(UNFINISHED)))
+            self._shard = _open(self._path, self._config)
+        time.sleep(LAST_QUERY_SECONDS)  # for queries that are still at the old one
+        old.close()
+        shutil.rmtree(old_path)
+
+    def _copies(self) -> Iterator[list[edge.Point]]:
+        offset: Any = None
+        while True:
+            request = edge.ScrollRequest(offset=offset, limit=PAGE, with_payload=True, with_vector=True)
+            with _typed():
+                records, offset = self._engine.scroll(request)
+            yield [edge.Point(id=row.id, vector=row.vector or {}, payload=row.payload) for row in records]
+            if offset is None:
+                return
+
     def flush(self) -> None:
         with self._writing, _typed():
             if self._written >= OPTIMIZE_EVERY:
@@ -138,6 +174,20 @@ class EdgeIndex:
     def _write(self, operation: edge.UpdateOperation) -> None:
         with self._writing, _typed():
             self._engine.update(operation)
+
+
+def _newest(root: Path) -> Path:
+    """The shard that took over last; what a crash left of an unfinished copy, or of an old shard, goes."""
+    found = sorted((path for path in root.glob("shard*") if not path.name.endswith(UNFINISHED)), key=_number)
+    newest = found[-1] if found else root / "shard"
+    for path in root.glob("shard*"):
+        if path != newest:
+            shutil.rmtree(path)
+    return newest
+
+
+def _number(path: Path) -> int:
+    return int(path.name.partition("-")[2] or 0)
 
 
 def _own(path: Path) -> IO[str]:

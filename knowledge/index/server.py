@@ -111,6 +111,9 @@ class ServerIndex:
             if offset is None:
                 return
 
+    def compact(self) -> None:
+        """A server's optimizer drops deleted points by itself."""
+
     def flush(self) -> None:
         """A server that acknowledged a write with `wait` has it in its log."""
 

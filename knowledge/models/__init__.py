@@ -5,6 +5,7 @@ from knowledge.models.audit import AuditAnchor, AuditEvent, AuditText
 from knowledge.models.description import Correspondent, Kind
 from knowledge.models.document import Document, Page, Passage, Version
 from knowledge.models.generation import Generation, Indexed
+from knowledge.models.hold import Hold
 from knowledge.models.job import Job
 from knowledge.models.matter import Matter, Membership, Role
 from knowledge.models.preference import Preference
@@ -29,6 +30,7 @@ __all__ = [
     "Finding",
     "Generation",
     "GroupMembership",
+    "Hold",
     "Indexed",
     "Job",
     "Kind",

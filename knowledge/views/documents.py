@@ -18,6 +18,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from knowledge import access, blobs, streams, uploads
 from knowledge import documents as rows
 from knowledge.api.auth import person_of
+from knowledge.holds import Held
 from knowledge.models import Document, Matter, Role, Upload
 from knowledge.views import listing, viewer
 from knowledge.views.matters import rights
@@ -136,8 +137,11 @@ def delete(request: HttpRequest, document_id: UUID) -> HttpResponse:
     if "confirmed" not in request.POST:
         return _confirm(request, document)
     name, matter_id = document.name, document.matter_id
-    rows.delete(document)
-    messages.success(request, f"“{name}” was deleted.")
+    try:
+        rows.delete(document)
+        messages.success(request, f"“{name}” was deleted.")
+    except Held as error:
+        messages.error(request, str(error))
     return redirect("matter", matter_id)
 
 

@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from knowledge import access, matters, walls
+from knowledge import access, holds, matters, walls
 from knowledge.api.auth import person_of
 from knowledge.forms import GroupForm, WallForm
 from knowledge.models import Matter, Role
@@ -61,6 +61,22 @@ def lift(request: HttpRequest, wall_id: UUID) -> HttpResponse:
     return redirect("matter_access", wall.matter_id)
 
 
+@require_POST
+def hold(request: HttpRequest, matter_id: UUID) -> HttpResponse:
+    """Put the matter under a legal hold; with `lift` end every hold of it."""
+    matter = access.matter_for(request.user, matter_id, Role.MANAGER)
+    reason = request.POST.get("reason", "").strip()
+    if "lift" in request.POST:
+        holds.lift(matter)
+        messages.success(request, "The legal hold is lifted.")
+    elif reason:
+        holds.place(matter, reason, person_of(request))
+        messages.success(request, "The matter is under a legal hold.")
+    else:
+        messages.error(request, "Give the reason of the hold.")
+    return redirect("matter_access", matter.pk)
+
+
 def _shown(matter: Matter) -> dict[str, Any]:
     return {
         "matter": matter,
@@ -71,6 +87,7 @@ def _shown(matter: Matter) -> dict[str, Any]:
         "known_groups": Group.objects.order_by("name"),
         "wall_form": WallForm(),
         "may_manage": True,
+        "holds": holds.standing(matter).select_related("by"),
     }
 
 

@@ -8,6 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from ingestion.management.commands.ingest import find_matter
 from ingestion.service import is_owned
 from knowledge import engines, matters
+from knowledge.holds import Held
 
 
 class Command(BaseCommand):
@@ -28,6 +29,8 @@ class Command(BaseCommand):
             raise CommandError("Stop the running service first: it owns the index.")
         try:
             matters.delete(matter)
+        except Held as error:
+            raise CommandError(str(error)) from error
         finally:
             engines.close()
         self.stdout.write(f"“{matter.name}” and its {count} documents were deleted.")

@@ -13,7 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from inference.errors import InferenceError
 from ingestion.broker import BrokerFailed
 from ingestion.service import AlreadyRunning, running
-from knowledge import engines, generations
+from knowledge import engines, generations, purge
 from knowledge.index import IndexUnavailable
 
 
@@ -29,6 +29,7 @@ class Command(BaseCommand):
         signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
         try:
             with running():
+                purge.bury()
                 generations.restore()
                 if generations.is_outdated():
                     self.stdout.write(
