@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from knowledge import audit, generations, preferences, quotes, reading, search, turns
+from knowledge import audit, choices, generations, preferences, quotes, reading, search, turns
 from knowledge.access import Scope
 from knowledge.models import Answer, Citation, Evidence, Matter, Passage
 from knowledge.pins import Pin, Texts
@@ -40,7 +40,8 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str, follows: Answe
     read = turns.read(scope, answer, shelf, wishes, [pin.quote for pin in pins])
     answer.goes_on = bool(read.held)
     answer.plan = reading.told([*read.held, *read.rows], read.plan, shelf, wishes, scope) | {
-        "anew": read.anew
+        "anew": read.anew,
+        "choices": [] if follows else [row.path for row in choices.of(scope, question, passages)],
     }
     with transaction.atomic():
         answer.save()

@@ -114,9 +114,13 @@ class FilterForm(forms.Form):
 
 
 class QuestionForm(forms.Form):
-    """After which answer something is asked; what is wrong with the question itself, the search says."""
+    """After which answer something is asked, or of which document alone.
+
+    What is wrong with the question itself, the search says.
+    """
 
     follows = forms.UUIDField(required=False)
+    document = forms.UUIDField(required=False)
 
 
 class ReadingForm(forms.Form):

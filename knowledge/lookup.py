@@ -8,12 +8,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
-from knowledge import access, highlight, search
+from knowledge import access, choices, highlight, search
 from knowledge.access import Scope
 from knowledge.exact import catalogue, finding, places
 from knowledge.exact.catalogue import Entry, Facet
 from knowledge.exact.places import Marks, Place, Ranges
-from knowledge.models import Version
+from knowledge.models import Document, Version
 from knowledge.query import Node, Query, parse
 from knowledge.search import Result
 
@@ -44,6 +44,7 @@ class Found:
     pages: int = 1
     facets: list[Facet] = field(default_factory=list)
     passages: list[Result] = field(default_factory=list)  # ranked; empty for an exact query
+    choices: list[Document] = field(default_factory=list)  # that the words may mean, where they fit several
 
     @property
     def is_exact(self) -> bool:
@@ -117,7 +118,14 @@ def _ranked(scope: Scope, query: Query, wanted: Wanted) -> Found:
         results = _marked(inner, query, results)
     groups = _grouped(scope, results)
     known = [group.entry for group in groups] if counts is None else catalogue.entries(scope, counts)
-    return Found(query, groups, facets=catalogue.facets(scope, known), passages=results)
+    offered = choices.of(scope, query.words, [result.passage for result in results])
+    return Found(
+        query,
+        groups,
+        facets=catalogue.facets(scope, known),
+        passages=results,
+        choices=[] if query.exact else offered,
+    )
 
 
 def _marked(scope: Scope, query: Query, results: list[Result]) -> list[Result]:

@@ -5,9 +5,9 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from knowledge import access, generations, names, routing, search
+from knowledge import access, choices, generations, names, routing, search
 from knowledge.index import Point
-from knowledge.models import Correspondent, Document, Passage, Version
+from knowledge.models import Answer, Correspondent, Document, Page, Passage, Version
 
 LEASE = "Quillmarsh_20Lease_20Ostrevane.pdf"
 
@@ -48,14 +48,24 @@ def test_a_document_is_called_by_its_name_its_people_its_head_and_its_end(people
     assert len(called) < 4_000
 
 
-def add(matter, path: str, text: str = "The rent is due on the first of the month.", **fields) -> Version:
+RENT = "The tenant shall pay the rent on the first day of each month.\n"
+
+
+def add(matter, path: str, text: str = RENT, **fields) -> Version:
     """A document that is indexed, with a single passage."""
     document = Document.objects.create(matter=matter, path=path)
     version = Version.objects.create(
-        document=document, number=1, sha256="0" * 64, size=1, state="searchable", **fields
+        document=document,
+        number=1,
+        sha256="0" * 64,
+        size=1,
+        state="searchable",
+        characters=len(text),
+        **fields,
     )
     Document.objects.filter(pk=document.pk).update(current=version)
     generation = generations.current()
+    Page.objects.create(version=version, number=1, label="1", kind="text", start=0, text=text)
     place = {"start": 0, "end": len(text), "page_first": 1, "page_last": 1}
     row = Passage.objects.create(id=uuid4(), version=version, generation=generation, text=text, **place)
     vector = generations.embedder(generation).embed_passages([text])[0].astype(np.float32)
@@ -102,3 +112,55 @@ def test_a_name_never_leads_out_of_the_scope(people, deeds):
     assert routing.route(nobody, "What is the rent under the Brackwater Lease?") == routing.Route()
     one = access.scope_for(people.reader, people.matter, [deeds["Ferndale"]])
     assert deeds["Brackwater"] not in routing.route(one, "the rent of the Brackwater Lease").documents
+
+
+def offered(people, question: str, documents=None) -> list:
+    scope = access.scope_for(people.reader, people.matter, documents)
+    passages = [result.passage for result in search.retrieve(scope, question)]
+    return [document.pk for document in choices.of(scope, question, passages)]
+
+
+def test_a_question_that_fits_several_documents_is_asked_back(people, deeds):
+    assert set(offered(people, "When is the rent due?")) == set(deeds.values())
+    assert set(offered(people, "When is the rent due under the Lease?")) == set(deeds.values())
+
+
+def test_nothing_is_asked_back_where_it_is_plain_what_is_meant(people, deeds):
+    assert offered(people, "When is the rent due under the Ferndale Lease?") == []
+    assert offered(people, "When is the rent due?", [deeds["Ferndale"]]) == []
+
+
+def test_the_answer_offers_the_documents_and_asks_the_one_that_is_picked(people, deeds, client):
+    client.force_login(people.reader)
+    address = f"/matters/{people.matter.pk}/ask/"
+    page = client.post(address, {"question": "When is the rent due?"}, follow=True)
+    assert "Which document do you mean?" in page.content.decode()
+    for pk in deeds.values():
+        assert f'name="document" value="{pk}"' in page.content.decode()
+    picked = {"question": "When is the rent due?", "document": str(deeds["Ferndale"])}
+    page = client.post(address, picked, follow=True)
+    assert "Which document do you mean?" not in page.content.decode()
+    answer = Answer.objects.latest("created")
+    assert {row.version.document_id for row in answer.evidence.all()} == {deeds["Ferndale"]}
+
+
+def test_a_document_of_another_matter_cannot_be_picked(people, deeds, client):
+    client.force_login(people.outsider)
+    picked = {"question": "When is the rent due?", "document": str(deeds["Ferndale"])}
+    assert client.post(f"/matters/{people.foreign.pk}/ask/", picked).status_code == 404
+
+
+def test_the_api_names_the_documents_that_may_be_meant(people, deeds, client):
+    address = f"/api/v1/matters/{people.matter.pk}/search"
+    headers = people.token(people.reader)
+    found = client.get(address, {"q": "When is the rent due?"}, headers=headers).json()
+    assert {choice["document_id"] for choice in found["choices"]} == {str(pk) for pk in deeds.values()}
+    found = client.get(address, {"q": "rent of the Ferndale Lease"}, headers=headers).json()
+    assert found["choices"] == []
+
+
+def test_the_search_page_offers_them_too(people, deeds, client):
+    client.force_login(people.reader)
+    page = client.get(f"/matters/{people.matter.pk}/search/", {"q": "When is the rent due?"})
+    assert page.content.decode().count("Quillmarsh Lease.txt") >= 2
+    assert "Which document do you mean?" in page.content.decode()

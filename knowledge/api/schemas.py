@@ -281,6 +281,9 @@ class PlanOut(Schema):
     is_cut: bool = Field(
         default=False, description="Not even the best passage fitted; its beginning was read."
     )
+    choices: list[str] = Field(
+        [], description="The documents that the question may mean, where it does not say which."
+    )
     anew: str = Field("", description="Why a conversation's reading began anew.")
     budget: int = Field(0, description="Tokens of sources that this question might add.")
     used: int = Field(0, description="Tokens of sources that it added.")

@@ -77,6 +77,11 @@ class FacetOut(Schema):
     values: list[ValueOut]
 
 
+class ChoiceOut(Schema):
+    document_id: UUID
+    document: str
+
+
 class SearchOut(Schema):
     query: str
     read_as: str = Field(description="The query as it was understood.")
@@ -89,6 +94,9 @@ class SearchOut(Schema):
     groups: list[GroupOut] = Field(description="Documents with what was found in each.")
     facets: list[FacetOut]
     results: list[PassageOut] = Field(description="The best passages for the plain words, best first.")
+    choices: list[ChoiceOut] = Field(
+        description="The documents that the words may mean, where they fit several: ask again with document_id."
+    )
 
     @staticmethod
     def of(text: str, found: lookup.Found, rebuilding: int) -> "SearchOut":
@@ -104,6 +112,7 @@ class SearchOut(Schema):
             groups=[GroupOut.of(group) for group in found.groups],
             facets=[FacetOut.model_validate(facet) for facet in found.facets],
             results=[PassageOut.of(result) for result in found.passages],
+            choices=[ChoiceOut(document_id=each.pk, document=each.path) for each in found.choices],
         )
 
 

@@ -36,8 +36,10 @@ def ask(request: HttpRequest, matter_id: UUID) -> HttpResponse:
         raise Http404("No such answer.")
     followed = form.cleaned_data["follows"]
     follows = access.followed_for(request.user, matter, followed) if followed else None
+    only = form.cleaned_data["document"]
+    documents = [access.document_for(request.user, only).pk] if only else None
     try:
-        scope = access.scope_for(request.user, matter)
+        scope = access.scope_for(request.user, matter, documents)
         found = answers.ask(scope, matter, person_of(request), question, follows)
     except BadQuery as error:
         return matters.page(request, matter, question=question, problem=str(error), status=422)
@@ -108,6 +110,7 @@ def _shown(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "wishes": dict(wishes.values_list("document", "kind")),
         "earlier": _earlier(answer),
         "later": list(answer.followed_by.order_by("created")),
+        "choices": answer.matter.documents.filter(path__in=answer.plan.get("choices", [])),
         "is_open": answer.state in {Answer.State.READY, Answer.State.GENERATING},
     }
 
