@@ -95,7 +95,7 @@ class SearchOut(Schema):
     facets: list[FacetOut]
     results: list[PassageOut] = Field(description="The best passages for the plain words, best first.")
     choices: list[ChoiceOut] = Field(
-        description="The documents that the words may mean, where they fit several: ask again with document_id."
+        description="Documents that the words may mean, where they fit several: ask again with document_id."
     )
 
     @staticmethod
