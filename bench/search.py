@@ -11,8 +11,8 @@ import numpy as np
 
 from bench.figure import Figure
 
-PASSAGES = 20_000
-DOCUMENTS = 200
+PASSAGES = int(os.environ.get("PINCITE_BENCH_PASSAGES", "100000"))
+DOCUMENTS = PASSAGES // 100
 QUERIES = 120
 WORDS = """
     agreement party notice termination delivery payment price breach remedy supplier buyer liability
@@ -44,7 +44,7 @@ def _measure() -> list[Figure]:
     engines.embedder().embed_query("warm")
     search.retrieve(scope, queries[0])
     whole, embedding = [], []
-    for query in queries:
+    for query in queries:  # in turns, so that what else the machine does falls on both
         started = time.perf_counter()
         engines.embedder().embed_query(query)
         middle = time.perf_counter()
@@ -55,8 +55,15 @@ def _measure() -> list[Figure]:
     p95 = 1000 * statistics.quantiles(whole, n=20)[-1]
     median, alone = 1000 * statistics.median(whole), 1000 * statistics.median(embedding)
     return [
-        Figure("search: 20,000 passages, p95", p95, "ms", "<= 150"),
-        Figure("search: 20,000 passages, median", median, "ms", baseline=alone, ratio=median / alone),
+        Figure(f"search: {PASSAGES:,} passages, p95", p95, "ms", "<= 15"),
+        Figure(
+            f"search: {PASSAGES:,} passages, median, against embedding the query alone",
+            median,
+            "ms",
+            "<= 1.5",
+            alone,
+            median / alone,
+        ),
         Figure("index: points written", PASSAGES / upsert_seconds, "points/s"),
     ]
 

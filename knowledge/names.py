@@ -4,6 +4,7 @@ A question that names a document is answered from that document; `knowledge.rout
 """
 
 import re
+from collections.abc import Sequence
 
 from knowledge.models import Version
 
@@ -16,6 +17,9 @@ _PART = re.compile(
     r"\s*(?:consider|in|under|regarding|concerning|about|for|with respect to|as to)\b([^;:]*)[;:]\s",
     re.IGNORECASE,
 )
+_LITTLE = frozenset("under in of with between by for to from and or the a an this that its , . & -".split())
+LEAST_LEFT = 3  # words
+_TOKEN = re.compile(r"[^\W_](?:[\w&'’.\-]*[\w&])?|[^\w\s]")
 _WORD = re.compile(r"[^\W_](?:[\w&'’.\-]*[\w&])?")
 _POSSESSIVE = re.compile(r"['’]s?\b")
 # Words with a capital that name no document but the roles and the parts that every contract has.
@@ -52,6 +56,32 @@ def asked(question: str) -> str:
     said = words if found else words[1:]  # the first word of a sentence has its capital anyway
     names = [word for word in said if not word[:1].islower() and word.lower() not in _ROLES]
     return split(" ".join(names)) if names else ""
+
+
+def rest(question: str) -> str:
+    """The question without what names a document: what is then looked for inside it.
+
+    A name is a run of words with capitals, with the little words that lead to it and stand inside it: "under
+    the Supply Agreement with Quillmarsh Inc and Brackwater". The whole question where nothing else is left.
+    """
+    found = _PART.match(question)
+    if found:
+        return question[found.end() :].strip() or question
+    words = _TOKEN.findall(question)
+    named = [place > 0 and word[:1].isalnum() and word != word.lower() for place, word in enumerate(words)]
+    dropped = _with_little_words(words, named)
+    left = [word for word, is_dropped in zip(words, dropped, strict=True) if not is_dropped]
+    return " ".join(left) if sum(word[:1].isalpha() for word in left) >= LEAST_LEFT else question
+
+
+def _with_little_words(words: Sequence[str], named: Sequence[bool]) -> list[bool]:
+    """Also what stands between two names, and what leads to the first."""
+    dropped = list(named)
+    for place in range(len(words) - 1, -1, -1):
+        follows = place + 1 < len(words) and dropped[place + 1]
+        if not dropped[place] and follows:
+            dropped[place] = words[place].lower() in _LITTLE
+    return dropped
 
 
 def split(name: str) -> str:

@@ -18,18 +18,19 @@ BESIDE = 2  # characters of white space between passages that follow each other,
 
 @dataclass(frozen=True)
 class Weights:
-    meaning: float = 0.7  # the rest is the words'
+    meaning: float = 0.8  # the rest is the words'
     neighbours: float = 0.2  # the share of a score that comes from the passages before and behind
-    routed: float = 1.0  # added to what is in a document that the question names
+    is_routed: bool = True  # whether the documents that a question names come first
+    is_adapted: bool = True  # whether the question's vector goes through `knowledge.adapter`
 
 
 DEFAULT = Weights()
 
 
 def ranked(
-    meaning: Sequence[Hit], words: Sequence[Hit], meant: frozenset[UUID], weights: Weights = DEFAULT
+    meaning: Sequence[Hit], words: Sequence[Hit], weights: Weights = DEFAULT
 ) -> list[tuple[Hit, float]]:
-    """All that either half found with its score, best first; the documents meant come before the rest."""
+    """All that either half found with its score, from 0 to 1, best first."""
     rows = list({hit.id: hit for hit in [*meaning, *words]}.values())
     if not rows:
         return []
@@ -38,8 +39,18 @@ def ranked(
     said = _column(words, places, floor=0.0)
     scores = weights.meaning * near + (1 - weights.meaning) * said / (said.max() or 1.0)
     scores = _lent(scores, rows, weights.neighbours)
-    scores += weights.routed * np.array([row.document_id in meant for row in rows])
     return [(rows[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
+
+
+def joined(
+    first: Sequence[tuple[Hit, float]], second: Sequence[tuple[Hit, float]]
+) -> list[tuple[Hit, float]]:
+    """All of the first, then what only the second has; the scores of the first are raised above 1."""
+    known = {hit.id for hit, _ in first}
+    return [
+        *((hit, score + 1) for hit, score in first),
+        *(each for each in second if each[0].id not in known),
+    ]
 
 
 def _column(found: Sequence[Hit], places: dict[UUID, int], floor: float) -> NDArray[np.float64]:

@@ -5,12 +5,11 @@ Each hit is checked by the database before it can be shown.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 from uuid import UUID
 
 import numpy as np
 
-from knowledge import access, generations, highlight, ranking, routing
+from knowledge import access, adapter, generations, highlight, names, ranking, routing
 from knowledge.access import Scope
 from knowledge.index import DENSE, SPARSE, Ask, Hit, IndexUnavailable, Where
 from knowledge.models import Page, Passage, Version
@@ -61,7 +60,7 @@ def like(scope: Scope, passage: Passage, limit: int = 10) -> list[Result]:
     where, count = Where(scope.matter_ids, scope.document_ids), max(LEAST_CANDIDATES, 2 * wanted)
     index = generations.index(passage.generation)
     meaning, words = index.ask([Ask(DENSE, dense, where, count), Ask(SPARSE, passage.text, where, count)])
-    ranked = ranking.ranked(meaning, words, frozenset(), ranking.DEFAULT)
+    ranked = ranking.ranked(meaning, words)
     others = [found for found in ranked if found[0].id != passage.pk]
     return _results(scope, others[: wanted + SPARE], passage.text, wanted)
 
@@ -89,26 +88,32 @@ def _results(scope: Scope, hits: Sequence[tuple[Hit, float]], query: str, wanted
 
 
 def _hits(scope: Scope, query: str, limit: int, weights: ranking.Weights) -> list[tuple[Hit, float]]:
-    """What the index finds, in order. Documents that the question names are asked on their own too, so that
-    the rest of the matter cannot crowd them out.
+    """What the index finds, in order. Documents that the question names are asked on their own, for what the
+    question says beside their names; the rest of the scope stands behind them.
     """
     generation = generations.current()
     index = generations.index(generation)
-    dense = generations.embedder(generation).embed_query(query)
     everywhere = Where(scope.matter_ids, scope.document_ids)
     meant: frozenset[UUID] = frozenset()
-    if weights.routed:
+    if weights.is_routed:
         [named] = index.ask([routing.ask(query, everywhere)])
         meant = frozenset(routing.of(named).meant)
-    places = [Where(scope.matter_ids, meant), everywhere] if meant else [everywhere]
+    inner = names.rest(query) if meant else query
+    dense = generations.embedder(generation).embed_query(inner)
+    if weights.is_adapted:
+        dense = adapter.adapted(dense, generation)
     count = max(LEAST_CANDIDATES, CANDIDATES_PER_RESULT * limit)
-    asks = [
-        Ask(by, value, where, count) for where in places for by, value in ((DENSE, dense), (SPARSE, query))
-    ]
-    found = index.ask(asks)
-    meaning = list(chain.from_iterable(found[::2]))
-    words = list(chain.from_iterable(found[1::2]))
-    return ranking.ranked(meaning, words, meant, weights)
+    inside = Where(scope.matter_ids, meant)  # which costs nothing when no document is meant
+    found = index.ask(
+        [
+            Ask(DENSE, dense, inside, count),
+            Ask(SPARSE, inner, inside, count),
+            Ask(DENSE, dense, everywhere, count),
+            Ask(SPARSE, query, everywhere, count),
+        ]
+    )
+    first, second = (ranking.ranked(found[at], found[at + 1], weights) for at in (0, 2))
+    return ranking.joined(first, second)
 
 
 def check_rebuilt(scope: Scope) -> None:

@@ -53,7 +53,7 @@ def point(text: str, *places: int, matter: UUID = OURS, document: UUID | None = 
 def found(index, places, text, where, limit=10) -> list[UUID]:
     """Both halves, in the order that search gives them."""
     asks = [Ask(DENSE, unit(*places), where, limit), Ask(SPARSE, text, where, limit)]
-    return [hit.id for hit, _ in ranking.ranked(*index.ask(asks), frozenset())][:limit]
+    return [hit.id for hit, _ in ranking.ranked(*index.ask(asks))][:limit]
 
 
 ALL_OURS = Where(frozenset({OURS}))

@@ -9,8 +9,7 @@ from knowledge.index import Hit
 from knowledge.ranking import Weights, ranked
 
 LEASE, LOAN = uuid4(), uuid4()
-NOBODY: frozenset[UUID] = frozenset()
-PLAIN = Weights(meaning=0.5, neighbours=0, routed=0)
+PLAIN = Weights(meaning=0.5, neighbours=0)
 
 
 def hit(score: float, place: int = 0, document: UUID = LEASE, pk: UUID | None = None) -> Hit:
@@ -21,44 +20,47 @@ def same(found: Hit, score: float) -> Hit:
     return Hit(found.id, score, found.document_id, found.start, found.end)
 
 
-def order(meaning, words, meant, weights=ranking.DEFAULT) -> list[UUID]:
-    return [found.id for found, _ in ranked(meaning, words, meant, weights)]
+def order(meaning, words, weights=ranking.DEFAULT) -> list[UUID]:
+    return [found.id for found, _ in ranked(meaning, words, weights)]
 
 
 def test_meaning_and_words_count_by_their_weights():
     near, worded = hit(0.8, 0), hit(0.4, 5)
     meaning, words = [near, worded], [same(worded, 9.0)]
-    assert order(meaning, words, NOBODY, PLAIN) == [worded.id, near.id]
-    assert order(meaning, words, NOBODY, Weights(meaning=1, neighbours=0)) == [near.id, worded.id]
-    [(_, first), (_, second)] = ranked(meaning, words, NOBODY, PLAIN)
+    assert order(meaning, words, PLAIN) == [worded.id, near.id]
+    assert order(meaning, words, Weights(meaning=1, neighbours=0)) == [near.id, worded.id]
+    [(_, first), (_, second)] = ranked(meaning, words, PLAIN)
     assert (first, second) == pytest.approx((0.5 * 0.4 + 0.5, 0.5 * 0.8))
 
 
 def test_what_only_words_found_is_taken_for_as_far_as_the_farthest_in_meaning():
     near, far, worded = hit(0.9, 0), hit(0.2, 5), hit(7.0, 9)
-    scores = {found.id: score for found, score in ranked([near, far], [worded], NOBODY, PLAIN)}
+    scores = {found.id: score for found, score in ranked([near, far], [worded], PLAIN)}
     assert scores[worded.id] == pytest.approx(0.5 * 0.2 + 0.5)
 
 
 def test_a_neighbour_of_good_passages_rises():
     left, middle, right, alone = hit(0.9, 1), hit(0.5, 2), hit(0.9, 3), hit(0.55, 8)
     meaning = [left, right, alone, middle]
-    assert order(meaning, [], NOBODY, Weights(1, 0.4, 0))[:3] == [left.id, right.id, middle.id]
-    assert order(meaning, [], NOBODY, PLAIN)[2] == alone.id
+    assert order(meaning, [], Weights(1, 0.4))[:3] == [left.id, right.id, middle.id]
+    assert order(meaning, [], PLAIN)[2] == alone.id
 
 
 def test_passages_of_two_documents_are_no_neighbours():
     good, other = hit(0.9, 1), hit(0.5, 2, LOAN)
-    [(_, first), (_, second)] = ranked([good, other], [], NOBODY, Weights(1, 0.4, 0))
+    [(_, first), (_, second)] = ranked([good, other], [], Weights(1, 0.4))
     assert (first, second) == pytest.approx((0.9, 0.5))
 
 
 def test_what_is_meant_comes_first_and_the_rest_is_not_lost():
     weak, strong = hit(0.2, 1, LOAN), hit(0.9, 1)
-    assert order([strong, weak], [], frozenset({LOAN}), ranking.DEFAULT) == [weak.id, strong.id]
+    whole = ranked([strong, weak], [])
+    assert [found.id for found, _ in ranking.joined(ranked([weak], []), whole)] == [weak.id, strong.id]
+    scores = [score for _, score in ranking.joined(ranked([weak], []), whole)]
+    assert scores == sorted(scores, reverse=True)
 
 
 def test_nothing_found_is_nothing():
-    assert ranked([], [], NOBODY) == []
+    assert ranked([], []) == []
     only = hit(3.0)
-    assert order([], [only], NOBODY) == [only.id]
+    assert order([], [only]) == [only.id]

@@ -32,6 +32,20 @@ def test_the_words_that_may_name_a_document(question, expected):
     assert names.asked(question) == expected
 
 
+@pytest.mark.parametrize(
+    ("question", "expected"),
+    [
+        ("Consider the Lease between Quillmarsh and Ostrevane; What is the rent?", "What is the rent?"),
+        ("What is owed under the Supply Agreement with Quillmarsh Inc and Brackwater?", "What is owed ?"),
+        ("Is there a cap on liability?", "Is there a cap on liability?"),
+        ("Quillmarsh Lease", "Quillmarsh Lease"),
+        ("Who is Ostrevane?", "Who is Ostrevane?"),
+    ],
+)
+def test_what_is_left_without_the_names_is_looked_for_inside(question, expected):
+    assert names.rest(question) == expected
+
+
 def test_a_file_name_is_read_as_words():
     assert names.split("SupplyAgreement_20Rev.pdf") == "SupplyAgreement Rev pdf Supply Agreement Rev pdf"
     assert names.split("Model%20NDA_20by_20SWA_2016") == "Model NDA by SWA 2016"

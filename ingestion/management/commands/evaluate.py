@@ -27,11 +27,12 @@ from knowledge.models import Matter
 
 ASKER = "evaluation"
 # part of the ranking → the weights that leave it out
-WITHOUT: dict[str, dict[str, float]] = {
+WITHOUT: dict[str, dict[str, Any]] = {
     "meaning": {"meaning": 0.0},
     "words": {"meaning": 1.0},
     "neighbours": {"neighbours": 0.0},
-    "routing": {"routed": 0.0},
+    "routing": {"is_routed": False},
+    "adapter": {"is_adapted": False},
 }
 
 
@@ -92,13 +93,17 @@ class Command(BaseCommand):
 
 @contextmanager
 def _matter(given: QuestionSet, *, keep: bool) -> Iterator[Matter]:
-    name = f"Evaluation: {given.name}"
+    name = matter_name(given)
     matter = Matter.objects.filter(name=name).first() or matters.create(name, _asker())
     try:
         yield matter
     finally:
         if not keep:
             matters.delete(matter)
+
+
+def matter_name(given: QuestionSet) -> str:
+    return f"Evaluation: {given.name}"
 
 
 def _asker() -> User:
