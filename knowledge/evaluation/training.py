@@ -12,6 +12,7 @@ RANK = 16
 ROUNDS = 80
 RATE, DECAY = 3e-3, 0.05
 TEMPERATURE = 0.05
+ALMOST = 0.95  # likeness of two questions that are almost the same
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,15 @@ def fit(examples: Sequence[Example], meaning: float) -> tuple[NDArray[np.float16
         (torch.stack(losses).sum() / len(sizes)).backward()
         optimizer.step()
     return into.detach().numpy().astype(np.float16), out.detach().numpy().astype(np.float16)
+
+
+def thinned(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Those of the vectors (N, D) that are not almost another one."""
+    kept: list[int] = []
+    for place, vector in enumerate(vectors):
+        if not kept or float((vectors[kept] @ vector).max()) < ALMOST:
+            kept.append(place)
+    return vectors[kept]
 
 
 def _loss(example: Example, into: torch.Tensor, out: torch.Tensor, meaning: float) -> torch.Tensor:

@@ -40,7 +40,8 @@ class Command(BaseCommand):
             sets = [questions.read(folder.resolve(), Path(scratch)) for folder in options["folders"]]
             examples = [example for given in sets for example in _examples(given)]
         into, out = training.fit(examples, ranking.DEFAULT.meaning)
-        np.savez(options["out"], into=into, out=out)
+        known = training.thinned(np.stack([example.question for example in examples]))
+        np.savez(options["out"], into=into, out=out, known=known.astype(np.float16))
         self.stdout.write(f"Learned from {len(examples)} questions.")
 
 
