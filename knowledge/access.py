@@ -24,6 +24,7 @@ from knowledge.models import (
     Role,
     Run,
     SavedSearch,
+    SignIn,
     Transfer,
     Upload,
     Verdict,
@@ -163,6 +164,14 @@ def wall_for(person: Person, wall_id: UUID) -> Wall:
     trace.opened(wall.matter_id)
     _require(person, wall.matter, Role.MANAGER)
     return wall
+
+
+def sign_in_for(person: Person, sign_in_id: int) -> SignIn:
+    """Where this person is signed in; that of others is nobody's business."""
+    found = SignIn.objects.filter(pk=sign_in_id, user=person.pk).first()
+    if found is None:
+        raise Http404("No such session.")
+    return found
 
 
 def token_for(person: Person, token_id: int) -> ApiToken:

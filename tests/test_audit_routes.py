@@ -11,6 +11,7 @@ NEED_NONE = {
     "health/": "names nothing",
     "": "the names of one's own matters",
     "tokens/": "one's own tokens",
+    "sessions/": "where one is signed in",
     "api/v1/tokens": "one's own tokens",
     "api/v1/": "no page",
     "api/v1/docs": "the description of the API",

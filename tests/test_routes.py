@@ -43,6 +43,9 @@ PAGES = {
     "health/": Route("public"),
     "tokens/": Route("signed in", ("GET", "POST"), {"name": "script", "rights": ["read"]}),
     "tokens/<int:token_id>/revoke/": Route("nobody", ("POST",)),  # but for its own person: test_tokens
+    "sessions/": Route("signed in"),
+    "sessions/others/end/": Route("signed in", ("POST",)),
+    "sessions/<int:sign_in_id>/end/": Route("nobody", ("POST",)),  # but for its own person: test_sign_in
     "audit/": Route("auditor"),
     "audit/export.csv": Route("auditor"),
     "audit/export.jsonl": Route("auditor"),

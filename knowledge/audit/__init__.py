@@ -122,7 +122,7 @@ def _caller(by: User | None) -> Caller:
         )
     person = by or getattr(request, "user", None)
     via = "token" if trace.CREDENTIAL in request.META else "session"
-    address = str(request.META.get("REMOTE_ADDR") or "")
+    address = trace.address(request)
     if person is None or person.pk is None:
         return Caller(None, "", via, address)
     return Caller(person.pk, person.get_username(), via, address)

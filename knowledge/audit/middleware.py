@@ -22,7 +22,7 @@ from knowledge.streams import give_back_connection
 # Routes whose reading tells nothing of a matter.
 SILENT = frozenset(
     """
-    login logout health matters tokens api:list_matters api:list_tokens
+    login logout health matters sessions tokens api:list_matters api:list_tokens
     api:api-root api:openapi-json api:openapi-view
     """.split()
 )

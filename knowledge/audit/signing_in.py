@@ -4,8 +4,12 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_logged_in, user_logged_out, user_login_failed
+from django.db import transaction
+from django.http import HttpRequest
 
 from knowledge import audit
+from knowledge.audit import trace
+from knowledge.models import SignIn
 
 
 def connect() -> None:
@@ -14,8 +18,16 @@ def connect() -> None:
     user_login_failed.connect(_refused)
 
 
-def _signed_in(user: User, **_named: Any) -> None:
-    audit.record(audit.Act.SIGN_IN, by=user)
+def _signed_in(user: User, request: HttpRequest, **_named: Any) -> None:
+    if not request.session.session_key:
+        request.session.save()
+    agent, address = request.headers.get("User-Agent", "")[:300], trace.address(request)
+    with transaction.atomic():
+        SignIn.objects.update_or_create(
+            session_key=request.session.session_key,
+            defaults={"user": user, "address": address, "agent": agent},
+        )
+        audit.record(audit.Act.SIGN_IN, by=user)
 
 
 def _signed_out(user: User | None, **_named: Any) -> None:

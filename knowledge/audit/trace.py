@@ -19,6 +19,11 @@ class Trace:
 _current: ContextVar[Trace | None] = ContextVar("audit", default=None)
 
 
+def address(request: HttpRequest) -> str:
+    """The connection's own; what a header says about it is not believed."""
+    return str(request.META.get("REMOTE_ADDR") or "")
+
+
 def begin(request: HttpRequest) -> None:
     _current.set(Trace(request))
 

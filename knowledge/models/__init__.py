@@ -12,6 +12,7 @@ from knowledge.models.preference import Preference
 from knowledge.models.replay import Replay
 from knowledge.models.run import Finding, Run, Step, Verdict
 from knowledge.models.saved import SavedSearch
+from knowledge.models.sign_in import SignIn
 from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
 from knowledge.models.wall import GroupMembership, Wall
@@ -45,6 +46,7 @@ __all__ = [
     "Role",
     "Run",
     "SavedSearch",
+    "SignIn",
     "Step",
     "Transfer",
     "Upload",

@@ -1,0 +1,38 @@
+"""Where a person is signed in, and ending it there."""
+
+from django.contrib import messages
+from django.db import transaction
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_POST, require_safe
+
+from knowledge import access, audit
+from knowledge.api.auth import person_of
+
+
+@require_safe
+def index(request: HttpRequest) -> HttpResponse:
+    sign_ins = person_of(request).sign_ins.open()
+    context = {"sign_ins": sign_ins, "here": request.session.session_key}
+    return render(request, "sessions.html", context)
+
+
+@require_POST
+def end(request: HttpRequest, sign_in_id: int) -> HttpResponse:
+    found = access.sign_in_for(request.user, sign_in_id)
+    with transaction.atomic():
+        found.end()
+        audit.record(audit.Act.SIGN_OUT, f"sign_in:{sign_in_id}")
+    messages.success(request, "Signed out there.")
+    return redirect("sessions")
+
+
+@require_POST
+def end_others(request: HttpRequest) -> HttpResponse:
+    """Sign out everywhere but here."""
+    with transaction.atomic():
+        for found in person_of(request).sign_ins.exclude(session_key=request.session.session_key):
+            found.end()
+        audit.record(audit.Act.SIGN_OUT, "all others")
+    messages.success(request, "Signed out everywhere else.")
+    return redirect("sessions")
