@@ -71,7 +71,8 @@ def rest(question: str) -> str:
     named = [place > 0 and word[:1].isalnum() and word != word.lower() for place, word in enumerate(words)]
     dropped = _with_little_words(words, named)
     left = [word for word, is_dropped in zip(words, dropped, strict=True) if not is_dropped]
-    return " ".join(left) if sum(word[:1].isalpha() for word in left) >= LEAST_LEFT else question
+    is_enough = any(named) and sum(word[:1].isalpha() for word in left) >= LEAST_LEFT
+    return " ".join(left) if is_enough else question
 
 
 def _with_little_words(words: Sequence[str], named: Sequence[bool]) -> list[bool]:
