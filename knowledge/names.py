@@ -22,7 +22,7 @@ LEAST_LEFT = 3  # words
 _TOKEN = re.compile(r"[^\W_](?:[\w&'’.\-]*[\w&])?|[^\w\s]")
 _WORD = re.compile(r"[^\W_](?:[\w&'’.\-]*[\w&])?")
 _POSSESSIVE = re.compile(r"['’]s?\b")
-# Words with a capital that name no document but the roles and the parts that every contract has.
+# Words with a capital that name no document but the roles, parts and terms that every contract has.
 _ROLES = frozenset(
     """
     i a an the this that these those what when where which who whom whose why how is are was were do does did
@@ -32,7 +32,12 @@ _ROLES = frozenset(
     buyer seller purchaser vendor licensor licensee lessor lessee landlord tenant borrower lender employer
     employee employees contractor consultant customer customers supplier distributor franchisor franchisee
     agent principal term services products document documents parent target provision representation
-    representations warranty warranties confidentiality clause covenant covenants closing condition
+    representations warranty warranties confidentiality clause covenant covenants closing condition conditions
+    definition knowledge material adverse effect ordinary course event intervening superior proposal no shop
+    fiduciary out right rights trigger triggers tail type consideration compliance limitation limitations
+    antitrust efforts regulatory approval approvals specific performance force majeure change control
+    governing law termination notice assignment indemnification indemnity liability insurance waiver
+    severability dispute resolution arbitration jurisdiction venue cap renewal exclusivity remedies damages
     """.split()
 )
 
@@ -54,7 +59,9 @@ def asked(question: str) -> str:
     part = found.group(1) if found else question
     words = [_POSSESSIVE.sub("", word.group()) for word in _WORD.finditer(part)]
     said = words if found else words[1:]  # the first word of a sentence has its capital anyway
-    names = [word for word in said if not word[:1].islower() and word.lower() not in _ROLES]
+    names = [
+        word for word in said if not word[:1].islower() and not _ROLES.issuperset(word.lower().split("-"))
+    ]
     return split(" ".join(names)) if names else ""
 
 
