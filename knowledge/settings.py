@@ -104,8 +104,8 @@ INDEX = IndexConfig(
 
 # --- How documents are cut and answers are made ------------------------------------------------------
 
-CHUNK_CHARACTERS = env.integer("PINCITE_CHUNK_CHARACTERS", 800, least=100, most=8000)
-CHUNK_OVERLAP = env.integer("PINCITE_CHUNK_OVERLAP", 100, least=0, most=1000)
+CHUNK_CHARACTERS = env.integer("PINCITE_CHUNK_CHARACTERS", 500, least=100, most=8000)
+CHUNK_OVERLAP = env.integer("PINCITE_CHUNK_OVERLAP", 0, least=0, most=1000)
 CONTEXT_TOKENS = env.integer("PINCITE_CONTEXT_TOKENS", 900, least=200, most=4_000_000)
 ANSWER_TOKENS = env.integer("PINCITE_ANSWER_TOKENS", 120, least=16, most=16_000)
 ANSWER_SECONDS = env.integer("PINCITE_ANSWER_SECONDS", 120, least=5, most=3600)
