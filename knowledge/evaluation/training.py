@@ -40,7 +40,7 @@ def fit(examples: Sequence[Example], meaning: float) -> tuple[NDArray[np.float16
     for _ in range(ROUNDS):
         optimizer.zero_grad()
         losses = [_loss(each, into, out, meaning) / sizes[each.group] for each in examples]
-        (torch.stack(losses).sum() / len(sizes)).backward()
+        (torch.stack(losses).sum() / len(sizes)).backward()  # type: ignore[no-untyped-call]  # as torch has it
         optimizer.step()
     return into.detach().numpy().astype(np.float16), out.detach().numpy().astype(np.float16)
 

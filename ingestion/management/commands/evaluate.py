@@ -49,6 +49,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--keep", action="store_true", help="keep the matter, so that the next run is quick"
         )
+        parser.add_argument(
+            "--without",
+            action="append",
+            choices=sorted(WITHOUT),
+            default=[],
+            help="leave a part of the ranking out, to see what it is worth (may be repeated)",
+        )
 
     def handle(self, *_args: Any, **options: Any) -> None:
         if is_owned():
