@@ -7,6 +7,7 @@ from bench.figure import Figure, keep, table
 
 # name → module with a function `measure() -> list[Figure]`
 BENCHMARKS = {
+    "exact": "bench.exact",
     "search": "bench.search",
     "local": "bench.local",
     "service": "bench.service",

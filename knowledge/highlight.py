@@ -42,7 +42,7 @@ def snippet(text: str, query: str, ranges: Sequence[tuple[int, int]] = ()) -> li
     """The stretch of `text` where most of the query's words stand, with those words and the ranges marked."""
     wanted = terms(query)
     if ranges:
-        return around(text, [*ranges, *_places(text, wanted)])
+        return around(text, min(ranges)[0], [*ranges, *_places(text, wanted)])
     start = _best_start(text, wanted)
     end = min(len(text), start + SNIPPET_CHARACTERS)
     if end < len(text):
@@ -81,13 +81,13 @@ def spans(text: str, ranges: list[tuple[int, int]]) -> list[Piece]:
     return [piece for piece in [*pieces, Piece(text[last:])] if piece.text]
 
 
-def around(text: str, ranges: list[tuple[int, int]]) -> list[Piece]:
-    """The stretch of `text` about the first of these ranges, with all of them marked."""
-    first = min(start for start, _ in ranges)
+def around(text: str, first: int, ranges: list[tuple[int, int]]) -> list[Piece]:
+    """The stretch of `text` about the range that begins at `first`, with all ranges in it marked."""
+    whole = min(end for start, end in ranges if start == first)
     start = text.rfind(" ", 0, max(0, first - BEFORE)) + 1 if first > BEFORE else 0
-    end = min(len(text), max(start + SNIPPET_CHARACTERS, min(end for _, end in ranges)))
+    end = min(len(text), max(start + SNIPPET_CHARACTERS, whole))
     if end < len(text):
-        end = max(text.rfind(" ", first, end), min(end for _, end in ranges))
+        end = max(text.rfind(" ", first, end), whole)
     pieces = spans(text[start:end], [(left - start, right - start) for left, right in ranges])
     return [*([Piece("… ")] if start else []), *pieces, *([Piece(" …")] if end < len(text) else [])]
 

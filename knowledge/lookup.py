@@ -143,12 +143,7 @@ def _inside(result: Result, found: Mapping[UUID, Marks]) -> Ranges:
     """What was found in the passage, counted from its beginning."""
     passage = result.passage
     known = found.get(passage.version.document_id)
-    ranges = known.ranges if known else []
-    return [
-        (start - passage.start, end - passage.start)
-        for start, end in ranges
-        if start < passage.end and passage.start < end
-    ]
+    return known.within(passage.start, passage.end) if known else []
 
 
 def _grouped(scope: Scope, results: Sequence[Result]) -> list[Group]:

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from knowledge import highlight
+from knowledge.highlight import Piece
 
 words = st.text(alphabet=st.sampled_from("abc terminat ion\n.§é"), max_size=900)
 
@@ -29,3 +30,14 @@ def test_marking_changes_no_text(text, query):
 @given(words, st.lists(st.tuples(st.integers(-20, 1000), st.integers(-20, 1000)), max_size=5))
 def test_spans_that_overlap_or_stick_out_change_no_text(text, ranges):
     assert "".join(piece.text for piece in highlight.spans(text, ranges)) == text
+
+
+@given(st.text("ab \n", min_size=1, max_size=900), st.data())
+def test_the_stretch_around_a_place_holds_all_of_it_and_marks_whatever_else_it_shows(text, data):
+    first = data.draw(st.integers(0, len(text) - 1))
+    end = data.draw(st.integers(first + 1, len(text)))
+    other = data.draw(st.integers(0, len(text) - 1))
+    pieces = highlight.around(text, first, [(first, end), (other, other + 1)])
+    shown = "".join(piece.text for piece in pieces if piece not in (Piece("… "), Piece(" …")))
+    assert shown in text
+    assert sum(len(piece.text) for piece in pieces if piece.is_marked) >= end - first

@@ -7,7 +7,9 @@ from django.test import AsyncClient, Client
 from django.urls import reverse
 
 from knowledge import blobs, generations, highlight, writing
-from knowledge import search as passages
+from knowledge.exact.catalogue import Entry
+from knowledge.exact.places import Place
+from knowledge.lookup import Group
 from knowledge.models import Answer, Citation, Document, Page, Passage, Version
 from tests.conftest import People
 
@@ -171,8 +173,11 @@ def test_results_link_to_the_highlighted_passage_and_escape_what_they_show(rf, p
         heading="ARTICLE <12>", text="the <i>notice</i> period",
     )  # fmt: skip
     snippet = highlight.snippet(passage.text, "notice")
-    result = passages.Result(passage=passage, score=1.0, page_label="1", snippet=snippet)
-    context = {"matter": people.matter, "query": "notice", "results": [result]}
+    place = Place(
+        version.document_id, version.pk, 1, "1", passage.start, passage.end, snippet, passage.heading
+    )
+    entry = Entry(version.document_id, version.pk, version.document.path, "", "", None, "", "", 1)
+    context = {"matter": people.matter, "query": "notice", "groups": [Group(entry, [place])]}
     page = render_to_string("matters/search.html", context, request=None)
     assert (
         f"/documents/{version.document_id}/?version={version.pk}&amp;page=1&amp;start=3&amp;end=9#pin" in page

@@ -42,6 +42,10 @@ class Marks:
     page: list[int]  # the number of the page on which each begins
     ranges: Ranges  # as far as they stand on that page
 
+    def within(self, start: int, end: int) -> Ranges:
+        """Those that stand between these offsets, counted from the first."""
+        return [(left - start, right - start) for left, right in self.ranges if left < end and start < right]
+
 
 def marks(scope: Scope, node: Node, document_ids: Iterable[UUID]) -> dict[UUID, Marks]:
     """What was found in each of these documents, by document."""
@@ -118,5 +122,5 @@ def _place(pk: UUID, found: Marks, number: int, page: tuple[int, str, str], rang
         page_label=label,
         start=ranges[0][0],
         end=ranges[-1][1],
-        snippet=highlight.around(text, [(left - start, right - start) for left, right in ranges]),
+        snippet=highlight.around(text, ranges[0][0] - start, found.within(start, start + len(text))),
     )
