@@ -1,9 +1,9 @@
 """Judging whether one document says yes to a question, from its own sentences.
 
-Retrieval inside the document chooses passages, their sentences are scored by likeness in meaning to the
-question and to typical wordings, by the question's words, and by the wording of the kind of clause that is
-asked for. A name in the question (a state, a party) must stand in the sentence. How the weights and
-thresholds were chosen, and how good they are: docs/research.md.
+Where the question asks for a kind of clause that we know, every sentence of the document is held against its
+wordings; those that fit are scored by likeness in meaning. For any other question the passages closest in
+meaning are looked through sentence by sentence. A name in the question (a state, a party) must stand in the
+sentence. How the thresholds were chosen, and how good they are: docs/research.md.
 """
 
 from collections.abc import Sequence
@@ -13,21 +13,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.embedder import Embedder
-from knowledge import highlight, topics
+from knowledge import highlight, sentences, topics
 from knowledge.clauses import Clause, plainly
 from knowledge.models import Passage, Verdict
 from knowledge.quotes import Quote
 from knowledge.statements import Candidates, statements
 
-PASSAGES = 10  # of a document that are looked through sentence by sentence
+PASSAGES = 6  # of a document that are looked through where no wording leads
+WORDED = 12  # passages with the wording whose sentences are scored
 QUOTES = 3
-# Likeness in meaning; share of the topic's words; wording of the clause.
-MEANING, WORDS, WORDING = 0.5, 0.2, 0.3
-NAME_MISSING, DENIED = 0.4, 0.5  # what a sentence keeps of its score without the name; when it says no
-YES, NO = 0.62, 0.45  # from here on yes, below it no; between them undecided
-# Without a kind of clause there is no wording to go by: meaning and words alone.
-YES_PLAIN, NO_PLAIN = 0.5, 0.3
+# A worded sentence says yes from this likeness on; without one, a passage as near as this leaves it open.
+YES_WORDED, OPEN_NEAR = 0.3, 0.6
+# Without a kind of clause: likeness in meaning and share of the topic's words.
+MEANING, WORDS = 0.7, 0.3
+YES, OPEN = 0.5, 0.3
+NAME_MISSING = 0.4  # what a sentence keeps of its score without the name
 WORTH_SHOWING = 0.75  # of the best score
+NEAR = "No sentence is worded like such a clause, but this comes close in meaning."
+HEADING = "Only a heading is worded like such a clause."
 
 
 @dataclass(frozen=True)
@@ -66,49 +69,76 @@ def analysed(embedder: Embedder, question: str) -> Question:
 
 def judge(question: Question, passages: Sequence[Passage]) -> Judged:
     """The verdict on the document that these passages, with their vectors, are all of."""
-    chosen = _closest(question, passages)
-    candidates = statements(question.embedder).of(chosen)
+    near = _near(question, passages)
+    if question.clause is None:
+        return _by_meaning(question, _closest(passages, near, PASSAGES), len(passages))
+    worded = [place for place, passage in enumerate(passages) if _is_worded(question, passage)]
+    if worded:
+        chosen = _closest([passages[place] for place in worded], near[worded], WORDED)
+        return _by_wording(question, chosen, len(passages))
+    if question.topic.names or near.max() < OPEN_NEAR:
+        return Judged(Verdict.Value.NO, float(near.max() / 2), passages=len(passages))
+    found = _nearest(question, _closest(passages, near, 1))
+    return Judged(Verdict.Value.UNDECIDED, float(near.max() / 2), found, NEAR, len(passages))
+
+
+def _near(question: Question, passages: Sequence[Passage]) -> NDArray[np.float32]:
+    """The likeness of each passage to what of the question is closest to it, shape (N,)."""
+    vectors = np.stack([np.frombuffer(bytes(passage.vector or b""), np.float16) for passage in passages])
+    return np.asarray((vectors.astype(np.float32) @ question.vectors.T).max(axis=1))
+
+
+def _closest(passages: Sequence[Passage], near: NDArray[np.float32], most: int) -> list[Passage]:
+    return [passages[place] for place in np.argsort(-near, kind="stable")[:most]]
+
+
+def _is_worded(question: Question, passage: Passage) -> bool:
+    """Whether a sentence of it has the wording, and the names."""
+    clause = question.clause
+    if clause is None or not clause.wording.search(plainly(passage.text)):
+        return False
+    return any(_fits(question, span.of(passage.text)) for span in sentences.split(passage.text))
+
+
+def _fits(question: Question, text: str) -> bool:
+    plain = plainly(text)
+    clause = question.clause
+    return clause is not None and clause.is_worded(plain) and question.topic.is_named_in(plain)
+
+
+def _by_wording(question: Question, passages: Sequence[Passage], read: int) -> Judged:
+    candidates = statements(question.embedder).of(passages)
+    fits = np.array([_fits(question, text) for text in candidates.texts])
+    if not fits.any():  # the words of a heading, which says nothing by itself
+        return Judged(Verdict.Value.UNDECIDED, OPEN, note=HEADING, passages=read)
+    scores = (candidates.vectors @ question.vectors.T).max(axis=1) * fits
+    best = float(np.clip(scores.max(), 0.0, 1.0))
+    value = Verdict.Value.YES if best >= YES_WORDED else Verdict.Value.UNDECIDED
+    return Judged(value, 0.5 + best / 2, _quotes(candidates, scores), passages=read)
+
+
+def _by_meaning(question: Question, passages: Sequence[Passage], read: int) -> Judged:
+    candidates = statements(question.embedder).of(passages)
     if not candidates.texts:
-        return Judged(Verdict.Value.NO, 0.0, passages=len(chosen))
+        return Judged(Verdict.Value.NO, 0.0, passages=read)
     scores = _scores(question, candidates)
     best = float(np.clip(scores.max(), 0.0, 1.0))
-    found = tuple(_quotes(candidates, scores)) if best >= _bounds(question)[0] else ()
-    return Judged(_value(question, best), best, found, passages=len(chosen))
+    if best < OPEN:
+        return Judged(Verdict.Value.NO, best, passages=read)
+    value = Verdict.Value.YES if best >= YES else Verdict.Value.UNDECIDED
+    return Judged(value, best, _quotes(candidates, scores), passages=read)
 
 
-def _bounds(question: Question) -> tuple[float, float]:
-    return (NO, YES) if question.clause else (NO_PLAIN, YES_PLAIN)
-
-
-def _value(question: Question, score: float) -> Verdict.Value:
-    least, enough = _bounds(question)
-    if score >= enough:
-        return Verdict.Value.YES
-    return Verdict.Value.NO if score < least else Verdict.Value.UNDECIDED
-
-
-def _closest(question: Question, passages: Sequence[Passage]) -> list[Passage]:
-    """The passages most likely to answer: near in meaning, or worded like the clause."""
-    vectors = np.stack([np.frombuffer(bytes(passage.vector or b""), np.float16) for passage in passages])
-    near = (vectors.astype(np.float32) @ question.vectors.T).max(axis=1)  # (N,)
-    hints = np.array([_hint(question, plainly(passage.text)) for passage in passages])
-    order = np.argsort(-(near + hints), kind="stable")[:PASSAGES]
-    return [passages[place] for place in order]
-
-
-def _hint(question: Question, plain: str) -> float:
-    worded = question.clause is not None and bool(question.clause.wording.search(plain))
-    return 0.3 * worded + 0.2 * question.topic.is_named_in(plain)
+def _nearest(question: Question, passages: Sequence[Passage]) -> tuple[Quote, ...]:
+    candidates = statements(question.embedder).of(passages)
+    return _quotes(candidates, _scores(question, candidates)) if candidates.texts else ()
 
 
 def _scores(question: Question, candidates: Candidates) -> NDArray[np.float64]:
     meaning = (candidates.vectors @ question.vectors.T).max(axis=1)
     shares = np.array([_share(question, text) for text in candidates.texts])
-    factors = np.array([_factor(question, plainly(text)) for text in candidates.texts])
-    if question.clause is None:
-        return np.asarray((0.7 * meaning + 0.3 * shares) * factors)
-    worded = np.array([question.clause.is_worded(plainly(text)) for text in candidates.texts])
-    return np.asarray((MEANING * meaning + WORDS * shares + WORDING * worded) * factors)
+    named = np.array([question.topic.is_named_in(plainly(text)) for text in candidates.texts])
+    return np.asarray((MEANING * meaning + WORDS * shares) * np.where(named, 1.0, NAME_MISSING))
 
 
 def _share(question: Question, text: str) -> float:
@@ -117,12 +147,7 @@ def _share(question: Question, text: str) -> float:
     return len(question.terms & highlight.terms(text)) / len(question.terms)
 
 
-def _factor(question: Question, plain: str) -> float:
-    factor = 1.0 if question.topic.is_named_in(plain) else NAME_MISSING
-    return factor * (DENIED if question.clause and question.clause.is_denied(plain) else 1.0)
-
-
-def _quotes(candidates: Candidates, scores: NDArray[np.float64]) -> list[Quote]:
+def _quotes(candidates: Candidates, scores: NDArray[np.float64]) -> tuple[Quote, ...]:
     """The best sentences, each once."""
     found: list[Quote] = []
     for place in np.argsort(-scores, kind="stable"):
@@ -131,4 +156,4 @@ def _quotes(candidates: Candidates, scores: NDArray[np.float64]) -> list[Quote]:
         quote = candidates.quote(int(place), float(scores[place]))
         if not any(quote.start < other.end and other.start < quote.end for other in found):
             found.append(quote)
-    return found
+    return tuple(found)
