@@ -8,6 +8,7 @@ from bench.figure import Figure, keep, table
 # name → module with a function `measure() -> list[Figure]`
 BENCHMARKS = {
     "exact": "bench.exact",
+    "reading": "bench.reading",
     "search": "bench.search",
     "local": "bench.local",
     "service": "bench.service",
