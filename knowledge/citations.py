@@ -4,8 +4,9 @@ A sentence is verbatim when a source says it word for word: all its words but ar
 of the source, in the same order, and nothing was left out on the way that could turn the meaning (a negation,
 an auxiliary, a condition, a number). Dates and amounts may be written otherwise, as long as they are equal.
 
-A sentence in other words is only ever shown beside the place that it names itself, and marked so that it is
-compared: its values and names must all stand there, most of its words too, and a negation in neither or both.
+A sentence in other words is only ever shown beside the place that it names itself (or, if it names none, a
+key sentence of the question), and marked so that it is compared: its values and names must all stand there,
+most of its words too, and a negation in neither or both.
 What does not check out gets no citation. The quote that is stored is always the source's own text.
 """
 
@@ -93,8 +94,11 @@ class _Sentence:
 class Checker:
     """Checks sentence after sentence of one answer against the same sources."""
 
-    def __init__(self, reads: Sequence[Read]) -> None:
+    def __init__(self, reads: Sequence[Read], likely: Sequence[Read] = ()) -> None:
+        """`likely`: sentences found for the question, with which a claim that names no place is compared."""
+        reads = [*reads, *likely]
         self._reads = reads
+        self._likely = [(read, _unit_at(read, 0, len(read.text))) for read in likely]
         self._sentences = [_sentence(read, span) for read in reads for span in sentences.split(read.text)]
         self._units = {unit.id: (read, unit) for read in reads for unit in read.units}
 
@@ -111,7 +115,11 @@ class Checker:
             text = text.replace(said, " ".join(read.text[start:end].split()))
             places.append((read, _unit_at(read, start, end)))
         support = self.support(text)
-        return Finding(text, support) if support else _in_other_words(text, places)
+        if support:
+            return Finding(text, support)
+        if places:
+            return _in_other_words(text, places)
+        return Finding(text, _in_other_words(text, self._likely).support)
 
     def support(self, claim: str) -> Support | None:
         """The sentence of the sources that says this word for word, or None."""

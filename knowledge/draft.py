@@ -20,6 +20,8 @@ from knowledge.models import Answer, Citation
 from knowledge.pins import Pin
 
 MARKERS = re.compile(rf"(?:{MARKER.pattern})*")
+# The model says, as it was told to, that it found no answer: no claim, so no citation is missed.
+SILENT = re.compile(r"the sources do not (?:say|answer|state|mention|provide|contain)\b", re.IGNORECASE)
 OPEN_MARKER = re.compile(r"\[[\d,;\s]*$")
 
 
@@ -37,14 +39,14 @@ class Draft:
         self.prompt = Conversation(answer)
         self.cited: list[Citation] = list(self.prompt.keys[answer.pk])
         self.new_citations: list[Citation] = []
-        # [{"text": sentence, "citations": [numbers], "verbatim": whether, "problem": what is wrong}, …]
+        # [{"text", "citations": [numbers], "verbatim": whether, "problem": what is wrong, "silent": whether}, …]
         self.written: list[dict[str, Any]] = []
         self.said = ""
         self.usage = Usage()
         self.seconds_to_first_token: float | None = None
         # The key sentences were in the prompt too, whether or not the plan had room for what is around them.
         keys = [Read(row.version_id, row.start, row.quote) for row in self.cited]
-        self._checker = Checker([*self.prompt.reads, *keys])
+        self._checker = Checker(self.prompt.reads, likely=keys)
         self._checked = 0  # sentences of what was said
         self._started = time.monotonic()
 
@@ -93,6 +95,7 @@ class Draft:
             numbers = self._cite(finding.support)
             row: dict[str, Any] = {"text": finding.text, "citations": numbers, "problem": finding.problem}
             row["verbatim"] = bool(numbers) and finding.support is not None and finding.support.is_verbatim
+            row["silent"] = not numbers and bool(SILENT.match(finding.text))
             self.written.append(row)
             shown = [told(cited) for cited in self.cited if cited.number in numbers]
             yield Event("sentence", {**row, "citations": shown})

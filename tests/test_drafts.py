@@ -92,6 +92,17 @@ def test_a_sentence_in_other_words_is_cited_at_the_place_it_names_and_marked(dra
     assert place.quote == TEXT[place.start : place.end]
 
 
+def test_a_sentence_that_names_no_place_is_compared_with_the_key_sentences(draft):
+    [said] = write(draft, "Every month, on its first day, the tenant shall pay EUR 2,400 of rent. ")
+    assert (said["citations"], said["verbatim"], said["problem"]) == ([1], False, "")
+
+
+def test_that_the_sources_do_not_say_is_no_claim(draft):
+    [said] = write(draft, "The sources do not say who insures the house. ")
+    assert said["silent"]
+    assert said["citations"] == []
+
+
 def test_a_wrong_amount_in_other_words_is_told(draft):
     [sentence] = write(
         draft, "Every month, on its first day, the tenant shall pay EUR 2,900 of rent ", "[1]."

@@ -240,6 +240,9 @@ class SentenceOut(Schema):
         description="The source says it word for word. If not, it was said in other words: compare.",
     )
     problem: str = Field("", description="What does not check out.")
+    silent: bool = Field(
+        default=False, description="It says that the sources do not answer; that is no claim."
+    )
 
 
 class EvidenceOut(Schema):

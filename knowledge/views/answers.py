@@ -127,6 +127,8 @@ def _sentences(answer: Answer, cited: dict[int, Citation]) -> list[Sentence]:
 def _flag(row: dict[str, Any], found: list[Citation]) -> str:
     if row["citations"] and not found:
         return "its source has been deleted"
+    if row.get("silent"):
+        return "the machine found no answer: see the quotes yourself"
     if not found:
         problem = row.get("problem")
         return f"not in the sources: {problem}" if problem else "not found word for word in the sources"

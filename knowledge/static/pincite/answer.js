@@ -41,12 +41,13 @@ function checked(viewer, sentence) {
   if (!sentence.verbatim) {
     const isCited = sentence.citations.length > 0;
     shown.classList.add(isCited ? "paraphrase" : "unverified");
-    shown.append(" ", element("span", "flag", isCited ? OTHER_WORDS : unverified(sentence.problem)));
+    shown.append(" ", element("span", "flag", isCited ? OTHER_WORDS : unverified(sentence)));
   }
   return shown;
 }
 
-function unverified(problem) {
+function unverified({ problem, silent }) {
+  if (silent) return "the machine found no answer: see the quotes yourself";
   return problem ? `not in the sources: ${problem}` : UNVERIFIED;
 }
 
