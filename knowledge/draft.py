@@ -39,7 +39,7 @@ class Draft:
         self.prompt = Conversation(answer)
         self.cited: list[Citation] = list(self.prompt.keys[answer.pk])
         self.new_citations: list[Citation] = []
-        # [{"text", "citations": [numbers], "verbatim": whether, "problem": what is wrong, "silent": whether}, …]
+        # [{"text", "citations": [numbers], "verbatim", "problem": what is wrong, "silent": no claim}, …]
         self.written: list[dict[str, Any]] = []
         self.said = ""
         self.usage = Usage()

@@ -26,7 +26,7 @@ class Answer(models.Model):
     # Whether its prompt goes on with that of the answer it follows, or begins anew.
     goes_on = models.BooleanField(default=False)
     state = models.CharField(max_length=12, choices=State.choices, default=State.READY)
-    # [{"text": sentence, "citations": [numbers]}, …]: what is shown; a sentence without one is marked.
+    # [{"text": sentence, "citations": [numbers], …}, …]: what is shown, as knowledge.draft makes it.
     sentences = models.JSONField(default=list)
     said = models.TextField(blank=True)  # what the model wrote, as it stands in the prompt of what follows
     plan = models.JSONField(default=dict)  # as knowledge.reading.told() makes it
