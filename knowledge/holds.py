@@ -18,6 +18,7 @@ GUARDED = {
     "knowledge_document": "OLD.matter_id",
     "knowledge_version": "(SELECT matter_id FROM knowledge_document WHERE id = OLD.document_id)",
     "knowledge_answer": "OLD.matter_id",
+    "knowledge_run": "OLD.matter_id",
     "knowledge_wall": "OLD.matter_id",
 }
 _STANDS = "SELECT 1 FROM knowledge_hold WHERE lifted IS NULL AND matter_id = {}"

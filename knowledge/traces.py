@@ -7,14 +7,15 @@ from uuid import UUID
 from django.db.models import Q
 
 from knowledge import audit
-from knowledge.models import Answer, Document, Replay, Version
+from knowledge.models import Answer, Document, Replay, Run, Step, Version
 
-SOURCE_DELETED = "A document that this answer was written from has been deleted, and its text with it."
+SOURCE_DELETED = "A document that this was written from has been deleted, and its text with it."
 
 
 def remove(matter_id: UUID, documents: Sequence[Document], versions: Sequence[Version]) -> None:
     """In the transaction in which the documents themselves go, and before they do."""
     _answers(versions)
+    _runs(versions)
     _plans(matter_id, {document.path for document in documents})
     audit.forget(matter_id, [f"document:{document.pk}" for document in documents])
     Replay.objects.filter(matter=matter_id).delete()  # stored responses may quote them
@@ -26,6 +27,13 @@ def _answers(versions: Sequence[Version]) -> None:
     Answer.objects.filter(pk__in=Answer.objects.filter(written).values("pk")).update(
         sentences=[], said="", state=Answer.State.NOTHING, reason=SOURCE_DELETED
     )
+
+
+def _runs(versions: Sequence[Version]) -> None:
+    """Research that quotes the document: its report and its steps go; findings go with what they quote."""
+    runs = Run.objects.filter(pk__in=Run.objects.filter(findings__version__in=versions).values("pk"))
+    Step.objects.filter(run__in=runs).delete()
+    runs.update(report=[], note=SOURCE_DELETED)
 
 
 def _plans(matter_id: UUID, paths: set[str]) -> None:

@@ -8,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.test import Client
 
 from knowledge import documents, holds, matters
-from knowledge.models import Answer, Document, Hold, Matter, Version
+from knowledge.models import Answer, Document, Hold, Matter, Run, Version
 from tests.conftest import People
 from tests.test_commands import run
 
@@ -17,6 +17,7 @@ from tests.test_commands import run
 def held(people) -> People:
     documents.add(people.matter, "a.txt", [b"text"], people.owner)
     Answer.objects.create(matter=people.matter, asker=people.owner, question="Who pays?")
+    Run.objects.create(kind="research", matter=people.matter, asker=people.owner, question="Who pays?")
     holds.place(people.matter, "Litigation is expected.", people.owner)
     return people
 
@@ -34,6 +35,7 @@ PATHS: dict[str, Callable[[People], object]] = {
     "all matters by ORM": lambda people: Matter.objects.all().delete(),
     "documents by ORM": lambda people: Document.objects.all().delete(),
     "versions by ORM": lambda people: Version.objects.all().delete(),
+    "runs by ORM": lambda people: Run.objects.all().delete(),
     "answers by ORM": lambda people: Answer.objects.all().delete(),
     "a cascade from a person": lambda people: people.owner.delete(),
     "the hold itself": lambda people: Hold.objects.all().delete(),
@@ -49,7 +51,7 @@ def test_no_path_deletes_what_is_held(held, path):
     with pytest.raises((holds.Held, DatabaseError, CommandError)), transaction.atomic():
         PATHS[path](held)
     assert (Matter.objects.count(), Document.objects.count(), Version.objects.count()) == (2, 1, 1)
-    assert Answer.objects.count() == Hold.objects.count() == 1
+    assert Answer.objects.count() == Run.objects.count() == Hold.objects.count() == 1
 
 
 def test_the_page_and_the_api_say_why(held):

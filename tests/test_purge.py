@@ -10,7 +10,7 @@ from django.test import Client
 from ingestion import pipeline
 from knowledge import access, answers, documents, engines, generations, matters, purge, search
 from knowledge.audit import triggers
-from knowledge.models import Answer, AuditEvent, Document, Matter, Passage
+from knowledge.models import Answer, AuditEvent, Document, Finding, Matter, Passage, Run, Step
 from tests.conftest import People, make_people
 from tests.test_commands import run
 
@@ -31,8 +31,27 @@ def planted() -> People:
     answer = answers.ask(scope, people.matter, people.owner, "When is the rent due?")
     written = [{"text": f"The {PLANTED} rent is due in May.", "citations": []}]
     Answer.objects.filter(pk=answer.pk).update(sentences=written, state=Answer.State.DONE)
+    research(people)
     generations.index(generations.current()).flush()
     return people
+
+
+def research(people: People) -> None:
+    """A run that quotes the planted document in a finding, a step and its report."""
+    report = [{"heading": "Rent", "lines": [{"text": PLANTED, "findings": [1]}]}]
+    run = Run.objects.create(
+        kind="research",
+        matter=people.matter,
+        asker=people.owner,
+        question="Rent?",
+        report=report,
+        state="done",
+    )
+    version = people.matter.documents.get(path=f"{PLANTED}.txt").current
+    Finding.objects.create(
+        run=run, number=1, version=version, page=1, page_label="1", start=0, end=8, quote=PLANTED
+    )
+    Step.objects.create(run=run, number=1, kind="finding", data={"quote": PLANTED})
 
 
 def holding(needles: list[bytes], root: Path = settings.DATA_DIR) -> list[str]:
