@@ -20,6 +20,10 @@ class GeneratorConfig:
     # What is remembered of prompts, of a local model:
     cache_bytes: int = 512 << 20  # on the device
     host_cache_bytes: int = 0  # in the machine's memory behind it; of use only with a GPU
+    disk_cache_bytes: int = 0
+    disk_cache_dir: Path = Path("var/prefixes")
+    disk_cache_key: bytes = field(default=b"", repr=False)  # 32 bytes: the files are encrypted with it
+    cache_int8: bool = False  # half the memory; the text may differ in a word in hundreds
     running: int = 16  # answers written side by side
     waiting: int = 64  # requests beyond those; more are told to come back
 

@@ -4,7 +4,9 @@ A step feeds the last token of every answer that is being written, and a chunk o
 still being read; so a long read does not stall the answers beside it.
 """
 
+import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Thread, main_thread
 from typing import Any
@@ -14,15 +16,19 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inference.errors import Unavailable
+from inference.generator.disk import Disk
+from inference.generator.draft import Costs
 from inference.generator.memory import Memory
 from inference.generator.reader import Reader, can_be_packed
 from inference.generator.request import Request
 from inference.generator.running import Running
+from inference.generator.segment import Shape
 from inference.generator.snapshots import PlainReader, Snapshots
 
 IDLE_SECONDS = 5.0  # then the thread ends; the next request starts another
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 5.0
+MOST_GUESSING = 2  # sequences in a step that guess what comes next
 NO_MEMORY = "The device has not enough memory for this request now."
 
 
@@ -34,6 +40,10 @@ class Limits:
     host_bytes: int = 0
     alone: int = 512  # tokens of a prompt in one step, when nobody else is being answered
     beside: int = 128  # and when somebody is
+    rounds: bool = False  # remember in int8
+
+
+OpenDisk = Callable[[Shape], Disk]
 
 
 class Stopped(Exception):
@@ -41,10 +51,17 @@ class Stopped(Exception):
 
 
 class Engine:
-    def __init__(self, model: PreTrainedModel, ends: frozenset[int], limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel,
+        ends: frozenset[int],
+        limits: Limits | None = None,
+        open_disk: OpenDisk | None = None,
+    ) -> None:
         self.limits = limits or Limits()
         self.ends = ends
-        self.reader, self.memory = _parts(model, self.limits)
+        self.reader, self.memory = _parts(model, self.limits, open_disk)
+        self._costs = Costs()
         self._waiting: deque[Request] = deque()
         self._running: list[Running] = []
         self._changed = Condition()
@@ -114,19 +131,21 @@ class Engine:
             with self._changed:
                 request = self._waiting.popleft()
             try:
-                running = Running(request, self.memory.open(request.scope, request.ids))
+                state = self.memory.open(request.scope, request.ids)
             except torch.OutOfMemoryError:
                 self._relieve()
                 request.end(Unavailable(NO_MEMORY, RETRY_SECONDS))
                 return
-            request.cached = len(running.state)
-            self._running.append(running)
+            request.cached = len(state)
+            self._running.append(Running(request, state, self._costs if self.reader.can_draft else None))
 
     def _step(self) -> None:
         writing = [running for running in self._running if not running.is_reading]
         reading = [running for running in self._running if running.is_reading][:1]
         batch = [*writing, *reading]
-        drafts: list[list[int]] = [[] for _ in batch]
+        # Beside many others a guess would take more than it gives: the step is full of rows already.
+        drafts = [running.guess() if len(batch) <= MOST_GUESSING else [] for running in writing]
+        drafts += [[] for _ in reading]
         most = self.limits.beside if writing else self.limits.alone
         feeds = [running.next_written(draft) for running, draft in zip(writing, drafts, strict=False)]
         feeds += [running.next_of_prompt(most) for running in reading]
@@ -135,7 +154,12 @@ class Engine:
             if any(running.request.is_gone for running in batch):
                 raise Stopped
 
-        logits = self.reader.step(feeds, check) if feeds else []
+        if not feeds:
+            return
+        began = time.monotonic()
+        logits = self.reader.step(feeds, check)
+        if len(writing) == 1 and not reading:
+            self._costs.add(len(feeds[0].tokens), time.monotonic() - began)
         for running, rows, draft in zip(batch, logits, drafts, strict=True):
             self._take(running, rows, draft)
 
@@ -164,9 +188,11 @@ class Engine:
         self.memory.close(running.state, running.read_tokens())
 
 
-def _parts(model: PreTrainedModel, limits: Limits) -> tuple[Any, Any]:
+def _parts(model: PreTrainedModel, limits: Limits, open_disk: OpenDisk | None) -> tuple[Any, Any]:
     """What reads, and what remembers, with states of its own kind."""
     if can_be_packed(model):
         reader = Reader(model)
-        return reader, Memory(reader.shape, limits.cache_bytes, limits.host_bytes)
+        disk = open_disk(reader.shape) if open_disk else None
+        sizes = (limits.cache_bytes, limits.host_bytes)
+        return reader, Memory(reader.shape, *sizes, disk, rounds=limits.rounds)
     return PlainReader(model), Snapshots(model, limits.cache_bytes, limits.alone)

@@ -9,7 +9,9 @@ import torch
 from inference.device import choose_device, choose_dtype
 from inference.errors import Cancelled, ContextTooLong, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage, weights
-from inference.generator.engine import Engine, Limits
+from inference.generator.brackets import Brackets, Pieces
+from inference.generator.disk import Disk
+from inference.generator.engine import Engine, Limits, OpenDisk
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling
 from inference.generator.text import Detokenizer, Script, StopStrings
@@ -27,7 +29,9 @@ class LocalGenerator:
         loaded = weights.load(config.model, config.cache_dir, device, choose_dtype(device))
         self.name = loaded.name
         self._script = Script(loaded.tokenizer)
-        self._engine = Engine(loaded.model, self._script.ends() | _ends(loaded), _limits(config, device))
+        ends = self._script.ends() | _ends(loaded)
+        self._engine = Engine(loaded.model, ends, _limits(config, device), _disk(config, loaded.fingerprint))
+        self._pieces = Pieces(loaded.tokenizer, self._engine.ends)
         own = self._engine.window or UNKNOWN_WINDOW
         self.window = min(config.window, own) if config.window else own
 
@@ -62,7 +66,8 @@ class LocalGenerator:
             )
         sampling = Sampling(options.temperature, options.repetition_penalty)
         deadline = time.monotonic() + options.deadline_seconds
-        request = Request(ids, options.max_tokens, sampling, options.scope, deadline)
+        brackets = Brackets(options.ids, self._pieces) if options.ids else None
+        request = Request(ids, options.max_tokens, sampling, options.scope, deadline, brackets)
         self._engine.submit(request)
         return request
 
@@ -141,9 +146,17 @@ class LocalStream:
             yield text
 
 
+def _disk(config: GeneratorConfig, fingerprint: str) -> OpenDisk | None:
+    if not config.disk_cache_bytes:
+        return None
+    key = config.disk_cache_key or None
+    return lambda shape: Disk(config.disk_cache_dir, config.disk_cache_bytes, fingerprint, shape, key)
+
+
 def _limits(config: GeneratorConfig, device: torch.device) -> Limits:
     chunks = {"alone": 4096, "beside": 1024} if device.type == "cuda" else {}
-    return Limits(config.running, config.waiting, config.cache_bytes, config.host_cache_bytes, **chunks)
+    sizes = (config.running, config.waiting, config.cache_bytes, config.host_cache_bytes)
+    return Limits(*sizes, **chunks, rounds=config.cache_int8)
 
 
 def _ends(loaded: weights.Weights) -> frozenset[int]:

@@ -2,13 +2,27 @@
 
 from collections.abc import Sequence
 
+from inference.generator.disk import Disk
 from inference.generator.prefixes import Prefixes, Tokens, tokens_of
-from inference.generator.segment import Shape, State
+from inference.generator.segment import Segment, Shape, State
+
+LEAST_ON_DISK = 32  # tokens newly read; a mere question is not worth a file
 
 
 class Memory:
-    def __init__(self, shape: Shape, most_bytes: int, host_bytes: int) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        most_bytes: int,
+        host_bytes: int,
+        disk: Disk | None = None,
+        *,
+        rounds: bool = False,
+    ) -> None:
+        """rounds: remember in int8, which takes half the memory of bf16."""
         self._shape = shape
+        self._disk = disk
+        self._rounds = rounds
         self.prefixes = Prefixes(most_bytes, host_bytes, shape.device)
 
     @property
@@ -17,7 +31,13 @@ class Memory:
 
     def open(self, scope: str, ids: Sequence[int]) -> State:
         """A state with what is known of the beginning; the last token is always left to feed."""
-        node, shared = self.prefixes.find(scope, tokens_of(ids[:-1]))
+        tokens = tokens_of(ids[:-1])
+        node, shared = self.prefixes.find(scope, tokens)
+        shared = [segment.opened(self._shape.dtype) for segment in shared]
+        known = sum(len(segment) for segment in shared)
+        if self._disk is not None and (found := self._disk.load(scope, tokens, known)) is not None:
+            node = self.prefixes.add(scope, tokens[: known + len(found)], self._kept(found), node)
+            shared.append(found)
         state = State(self._shape, scope, node, shared)
         try:
             state.make_room(len(ids) - len(state))
@@ -32,17 +52,24 @@ class Memory:
     def share(self, state: State, ids: Sequence[int], room: int) -> None:
         """The prompt was read: others may stand on it from now on. `room` rows for the answer follow."""
         segment = state.seal(room)
-        state.node = self.prefixes.add(state.scope, tokens_of(ids), segment, state.node)
+        state.node = self.prefixes.add(state.scope, tokens_of(ids), self._kept(segment), state.node)
+        if self._disk is not None and len(segment) >= LEAST_ON_DISK:
+            self._disk.save(state.scope, tokens_of(ids), state.shared)
 
     def close(self, state: State, tokens: Tokens) -> None:
         """Remember what else holds, and let go."""
         if state.filled:
-            state.node = self.prefixes.add(state.scope, tokens, state.own(), state.node)
+            state.node = self.prefixes.add(state.scope, tokens, self._kept(state.own()), state.node)
         self.prefixes.release(state.node)
 
     def forget(self, scope: str) -> None:
         self.prefixes.forget(scope)
+        if self._disk is not None:
+            self._disk.forget(scope)
 
     def shrink(self) -> bool:
         """Give back what can be given back. False: there was nothing."""
         return self.prefixes.shrink()
+
+    def _kept(self, segment: Segment) -> Segment:
+        return segment.rounded() if self._rounds else segment

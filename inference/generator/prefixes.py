@@ -190,7 +190,9 @@ class Prefixes:
         to: Any = self._device if is_home else "cpu"
         moved = numbers.to(to, copy=True, memory_format=torch.contiguous_format)
         pinned = moved.pin_memory() if not is_home and self._device.type == "cuda" else moved
-        node.segment, node.is_home = Segment(pinned), is_home
+        scale = node.segment.scale
+        node.segment = Segment(pinned, None if scale is None else scale.to(to))
+        node.is_home = is_home
         self.bytes[is_home] += node.bytes
 
     def _part_from_kin(self, node: Node) -> None:

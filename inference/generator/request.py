@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 
 from inference.errors import InferenceError
+from inference.generator.brackets import Brackets
 from inference.generator.sampling import Sampling
 
 
@@ -19,6 +20,7 @@ class Request:
         sampling: Sampling,
         scope: str = "",
         deadline: float = math.inf,
+        brackets: Brackets | None = None,
     ) -> None:
         """limit: tokens to write; 0 only reads. deadline: of time.monotonic()."""
         self.ids = list(ids)
@@ -26,6 +28,7 @@ class Request:
         self.sampling = sampling
         self.scope = scope
         self.deadline = deadline
+        self.brackets = brackets
         self.cached = 0  # tokens of `ids` that need not be read
         self.is_closed = False
         self._tokens: SimpleQueue[int | BaseException | None] = SimpleQueue()

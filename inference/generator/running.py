@@ -4,6 +4,7 @@ from typing import Any
 
 from torch import Tensor
 
+from inference.generator.draft import Costs, Draft
 from inference.generator.prefixes import Tokens, tokens_of
 from inference.generator.reader import Feed
 from inference.generator.request import Request
@@ -13,9 +14,11 @@ from inference.generator.snapshots import PlainState
 
 
 class Running:
-    def __init__(self, request: Request, state: State | PlainState) -> None:
+    def __init__(self, request: Request, state: State | PlainState, costs: Costs | None) -> None:
+        """costs: None where the state cannot be cut back, so that nothing is guessed."""
         self.request = request
         self.state = state
+        self._draft = Draft(request.ids, costs) if costs else None
         self.written: list[int] = []
 
     @property
@@ -33,22 +36,37 @@ class Running:
 
     def take(self, logits: Tensor, draft: list[int], ends: frozenset[int]) -> bool:
         """Write by the logits (1 + draft, V), as far as they agree with the draft. True: it has ended."""
+        before = len(self.written)
         ended = self.request.limit == 0 or self._write(logits, draft, ends)
+        if draft and self._draft is not None:
+            self._draft.learn(len(draft), max(0, len(self.written) - before - 1))
         self.state.cut(len(self.request.ids) + max(0, len(self.written) - 1))
         return ended
 
     def _write(self, logits: Tensor, draft: list[int], ends: frozenset[int]) -> bool:
         for row, guess in zip(logits, [*draft, None], strict=True):
-            token = pick(row, self.request.sampling, self.written)
+            token = pick(row, self.request.sampling, self.written, self.request.brackets)
             if token in ends:
                 return True
-            self.written.append(token)
-            self.request.put(token)
+            self._add(token)
             if len(self.written) == self.request.limit:
                 return True
             if token != guess:
                 break
         return False
+
+    def guess(self) -> list[int]:
+        if self._draft is None:
+            return []
+        return self._draft.guess(self.request.limit - len(self.written) - 1)
+
+    def _add(self, token: int) -> None:
+        self.written.append(token)
+        self.request.put(token)
+        if self._draft is not None:
+            self._draft.add(token)
+        if self.request.brackets is not None:
+            self.request.brackets.add(token)
 
     def read_tokens(self) -> Tokens:
         """All whose keys and values hold."""

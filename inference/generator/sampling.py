@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from inference.generator.brackets import Brackets
+
 
 @dataclass(frozen=True)
 class Sampling:
@@ -13,13 +15,18 @@ class Sampling:
     repetition_penalty: float = 1.0  # 1 = none
 
 
-def pick(logits: Tensor, sampling: Sampling, written: Sequence[int]) -> int:
+def pick(logits: Tensor, sampling: Sampling, written: Sequence[int], brackets: Brackets | None = None) -> int:
     """logits: (V,), `written`: the tokens generated so far."""
     if sampling.repetition_penalty != 1.0 and written:
         logits = _penalise(logits, sampling.repetition_penalty, written)
-    if sampling.temperature <= 0:
+    token = _drawn(logits, sampling.temperature)
+    return token if brackets is None or brackets.allows(token) else brackets.choose(logits)
+
+
+def _drawn(logits: Tensor, temperature: float) -> int:
+    if temperature <= 0:
         return int(logits.argmax())
-    chances = torch.softmax(logits.float() / sampling.temperature, dim=-1)
+    chances = torch.softmax(logits.float() / temperature, dim=-1)
     return int(torch.multinomial(chances, 1))
 
 

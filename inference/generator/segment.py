@@ -40,8 +40,9 @@ def shape_of(model: PreTrainedModel) -> Shape:
 class Segment:
     """Never changed once made. A part of it is a view: the whole is freed when its last part is."""
 
-    def __init__(self, numbers: Tensor) -> None:
+    def __init__(self, numbers: Tensor, scale: Tensor | None = None) -> None:
         self.numbers = numbers  # (L, 2, G, T, D)
+        self.scale = scale  # (L, 2, G, 1, D) of a segment in int8: what its numbers are multiplied by
         self._layers: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
@@ -49,24 +50,32 @@ class Segment:
 
     @property
     def bytes(self) -> int:
+        """What its tokens take; the scale of int8, one number a channel, is shared by its parts."""
         return self.numbers.numel() * self.numbers.element_size()
 
     def part(self, start: int, stop: int) -> "Segment":
-        return Segment(self.numbers[:, :, :, start:stop])
+        return Segment(self.numbers[:, :, :, start:stop], self.scale)
 
     def copy(self) -> "Segment":
         """With memory of its own."""
-        return Segment(self.numbers.clone(memory_format=torch.contiguous_format))
+        return Segment(self.numbers.clone(memory_format=torch.contiguous_format), self.scale)
+
+    def rounded(self) -> "Segment":
+        """In int8: each channel by its largest number."""
+        scale = self.numbers.abs().amax(dim=3, keepdim=True).float().clamp(min=1e-8) / 127
+        return Segment((self.numbers.float() / scale).round().to(torch.int8), scale)
+
+    def opened(self, dtype: torch.dtype) -> "Segment":
+        """As it is computed with."""
+        if self.scale is None:
+            return self
+        return Segment((self.numbers.float() * self.scale).to(dtype))
 
     def layer(self, index: int) -> tuple[Tensor, Tensor]:
         """Keys and values, (G, T, D) each."""
         if self._layers is None:
             self._layers = [(keys, values) for keys, values in self.numbers.unbind(0)]
         return self._layers[index]
-
-
-def joined(segments: Sequence[Segment]) -> Segment:
-    return Segment(torch.cat([segment.numbers for segment in segments], dim=3))
 
 
 class State:

@@ -1,10 +1,10 @@
 """From a model's name to a loaded model and its tokenizer."""
 
-import hashlib
 import os
 import shutil
 from copy import deepcopy
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any
@@ -31,6 +31,7 @@ class Weights:
     name: str
     model: PreTrainedModel
     tokenizer: PreTrainedTokenizerBase
+    fingerprint: str  # of the files: what is remembered of one model never serves another
 
 
 def load(model: str, cache_dir: Path, device: torch.device, dtype: torch.dtype) -> Weights:
@@ -47,7 +48,17 @@ def load(model: str, cache_dir: Path, device: torch.device, dtype: torch.dtype) 
         tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=True, trust_remote_code=False)
     except Exception as error:  # a broken file makes the library's parsers raise anything
         raise ModelMissing(f"The model in “{source}” cannot be loaded: {error}") from error
-    return Weights(name, loaded.to(device).eval(), tokenizer)
+    return Weights(name, loaded.to(device).eval(), tokenizer, _fingerprint(source))
+
+
+def _fingerprint(source: Path) -> str:
+    """Of the small files their content, of the weights size and first megabyte (names and places of all)."""
+    digest = sha256()
+    for path in sorted([*source.glob("*.json"), *source.glob("*.safetensors"), *source.glob("*.model")]):
+        digest.update(f"{path.name} {path.stat().st_size} ".encode())
+        with path.open("rb") as file:
+            digest.update(file.read(HEAD_BYTES if path.suffix == ".safetensors" else -1))
+    return digest.hexdigest()
 
 
 def _gguf(place: Path) -> Path | None:
@@ -84,9 +95,7 @@ def _dequantised(gguf: Path, cache_dir: Path, dtype: torch.dtype) -> Path:
 def _key(gguf: Path, dtype: torch.dtype) -> str:
     """Changes when the file does: its name, size, time and first megabyte (which holds all metadata)."""
     state = gguf.stat()
-    digest = hashlib.sha256(
-        f"{CACHE_FORMAT} {gguf.name} {state.st_size} {state.st_mtime_ns} {dtype}".encode()
-    )
+    digest = sha256(f"{CACHE_FORMAT} {gguf.name} {state.st_size} {state.st_mtime_ns} {dtype}".encode())
     with gguf.open("rb") as file:
         digest.update(file.read(HEAD_BYTES))
     return f"{gguf.stem}-{digest.hexdigest()[:16]}"

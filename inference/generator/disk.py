@@ -1,0 +1,162 @@
+"""What has been read, on disk: it is there after a restart.
+
+A file holds the keys and values of a block of tokens. Its name is a chained hash of the model, its precision,
+the scope and all tokens up to the block's end: it is found only by who has the scope and the text.
+Files are written beside and renamed; one that does not check out is deleted and counts as not there.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from hashlib import sha256
+from pathlib import Path
+from queue import Empty, Full, Queue
+from threading import Lock, Thread
+
+import torch
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor
+
+from inference.generator.prefixes import Tokens
+from inference.generator.segment import Segment, Shape
+
+BLOCK = 128  # tokens
+MOST_JOBS = 4  # prompts waiting to be written; what comes beyond is not kept
+NONCE = 12
+
+Job = tuple[str, Tokens, Sequence[Segment]]
+
+
+class Disk:
+    def __init__(
+        self, folder: Path, most_bytes: int, fingerprint: str, shape: Shape, key: bytes | None = None
+    ) -> None:
+        """fingerprint: of model and tokenizer. key: 32 bytes; with it the files are encrypted."""
+        self._folder = folder
+        self._most = most_bytes
+        self._root = f"{fingerprint} {shape.dtype} {BLOCK}"
+        self._shape = shape
+        self._cipher = AESGCM(key) if key else None
+        self._jobs: Queue[Job] = Queue(MOST_JOBS)
+        self._writing = Lock()
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    def load(self, scope: str, tokens: Tokens, known: int) -> Segment | None:
+        """What is there behind the first `known` tokens, as far as block follows block."""
+        names = self._names(scope, tokens)
+        first = known // BLOCK
+        blocks: list[Tensor] = []
+        for name in names[first:]:
+            block = self._read(name)
+            if block is None:
+                break
+            blocks.append(block)
+        if not blocks or len(blocks) * BLOCK <= known % BLOCK:
+            return None
+        whole = torch.cat(blocks, dim=3).to(self._shape.device)
+        return Segment(whole[:, :, :, known % BLOCK :].contiguous() if known % BLOCK else whole)
+
+    def save(self, scope: str, tokens: Tokens, segments: Sequence[Segment]) -> None:
+        """All whole blocks of `tokens`, which the segments hold: later, in a thread of its own."""
+        with suppress(Full):
+            self._jobs.put_nowait((scope, tokens, list(segments)))
+            # No daemon, as the engine's; it ends when everything is written.
+            if self._writing.acquire(blocking=False):
+                Thread(target=self._work, name="prefixes to disk").start()
+
+    def wait(self) -> None:
+        """Until everything is written."""
+        with self._writing:
+            pass
+
+    def forget(self, scope: str) -> None:
+        shutil.rmtree(self._place(scope), ignore_errors=True)
+
+    def _work(self) -> None:
+        try:
+            while True:
+                self._write(*self._jobs.get_nowait())
+        except (Empty, OSError):  # a full disk: what is remembered is a convenience
+            self._writing.release()
+
+    def _write(self, scope: str, tokens: Tokens, segments: Sequence[Segment]) -> None:
+        for at, name in enumerate(self._names(scope, tokens)):
+            if not name.exists():
+                name.parent.mkdir(exist_ok=True, mode=0o700)
+                draft = name.with_suffix(f".{os.getpid()}")
+                draft.write_bytes(self._sealed(_rows(segments, at * BLOCK, (at + 1) * BLOCK), name))
+                draft.replace(name)
+        self._make_room()
+
+    def _sealed(self, numbers: Tensor, name: Path) -> bytes:
+        plain = numbers.cpu().contiguous()
+        digest = sha256(plain.view(torch.uint8).numpy().data).hexdigest()
+        data = save({"numbers": plain}, {"sha256": digest})
+        if self._cipher is None:
+            return data
+        nonce = os.urandom(NONCE)
+        return nonce + self._cipher.encrypt(nonce, data, name.name.encode())
+
+    def _read(self, name: Path) -> Tensor | None:
+        try:
+            data = name.read_bytes()
+            if self._cipher is not None:
+                data = self._cipher.decrypt(data[:NONCE], data[NONCE:], name.name.encode())
+            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+            numbers = load(data)["numbers"]
+            told = header["__metadata__"]["sha256"]
+            if sha256(numbers.view(torch.uint8).numpy().data).hexdigest() != told:
+                raise ValueError
+            os.utime(name)  # used now
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError, KeyError, SafetensorError, InvalidTag):
+            with suppress(OSError):
+                name.unlink()
+            return None
+        return numbers if numbers.dtype == self._shape.dtype else None
+
+    def _make_room(self) -> None:
+        """The files used longest ago go first."""
+        files = sorted(_files(self._folder), key=lambda file: file[1].st_mtime)
+        over = sum(state.st_size for _, state in files) - self._most
+        for path, state in files:
+            if over <= 0:
+                return
+            with suppress(OSError):
+                path.unlink()
+            over -= state.st_size
+
+    def _names(self, scope: str, tokens: Tokens) -> list[Path]:
+        """The file of each whole block."""
+        place, link = self._place(scope), sha256(f"{self._root} {scope}".encode()).digest()
+        names = []
+        for start in range(0, len(tokens) - BLOCK + 1, BLOCK):
+            link = sha256(link + tokens[start : start + BLOCK].tobytes()).digest()
+            names.append(place / f"{link.hex()}.safetensors")
+        return names
+
+    def _place(self, scope: str) -> Path:
+        return self._folder / sha256(scope.encode()).hexdigest()[:32]
+
+
+def _rows(segments: Sequence[Segment], start: int, stop: int) -> Tensor:
+    """(L, 2, G, stop - start, D) out of segments that follow each other."""
+    parts, at = [], 0
+    for segment in segments:
+        first, last = max(start, at), min(stop, at + len(segment))
+        if first < last:
+            parts.append(segment.part(first - at, last - at).numbers)
+        at += len(segment)
+    return torch.cat(parts, dim=3)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    for path in folder.glob("*/*"):
+        with suppress(OSError):
+            yield path, path.stat()

@@ -1,0 +1,111 @@
+"""What was read, on disk: after a restart, and after the files were damaged."""
+
+import numpy as np
+import pytest
+import torch
+
+from inference.generator.disk import BLOCK, Disk
+from inference.generator.engine import Engine, Limits
+from inference.generator.prefixes import tokens_of
+from inference.generator.segment import Segment, Shape
+from tests.inference.test_engine import FAMILIES, ask, pair, prompt, reference
+
+SHAPE = Shape(2, 2, 8, torch.float32, torch.device("cpu"))
+TOKENS = tokens_of(range(3 * BLOCK + 10))
+KEY = bytes(range(32))
+
+
+def opened(folder, most=1 << 30, fingerprint="model", key=None):
+    return Disk(folder, most, fingerprint, SHAPE, key)
+
+
+@pytest.fixture
+def numbers():
+    return torch.randn(2, 2, 2, len(TOKENS), 8, generator=torch.Generator().manual_seed(1))
+
+
+def saved(disk, numbers, scope="a"):
+    segment = Segment(numbers)
+    disk.save(scope, TOKENS, [segment.part(0, 100), segment.part(100, len(TOKENS))])
+    disk.wait()
+    return disk
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+def test_whole_blocks_are_there_after_a_restart(tmp_path, numbers, key):
+    saved(opened(tmp_path, key=key), numbers)
+    again = opened(tmp_path, key=key)
+    for known in (0, 100, BLOCK, 3 * BLOCK - 1):
+        found = again.load("a", TOKENS, known)
+        assert torch.equal(found.numbers, numbers[:, :, :, known : 3 * BLOCK])
+    assert again.load("a", TOKENS, 3 * BLOCK) is None
+
+
+@pytest.mark.parametrize("other", [{"fingerprint": "another model"}, {"key": KEY}])
+def test_another_model_or_key_finds_nothing(tmp_path, numbers, other):
+    saved(opened(tmp_path), numbers)
+    assert opened(tmp_path, **other).load("a", TOKENS, 0) is None
+
+
+def test_another_scope_or_text_finds_nothing(tmp_path, numbers):
+    disk = saved(opened(tmp_path), numbers)
+    assert disk.load("b", TOKENS, 0) is None
+    changed = np.concatenate([[7], TOKENS[1:]]).astype(np.int32)
+    assert disk.load("a", changed, 0) is None
+    disk.forget("a")
+    assert disk.load("a", TOKENS, 0) is None
+
+
+@pytest.mark.parametrize("key", [None, KEY])
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[: len(data) // 2], lambda data: data[:-1] + b"?", lambda data: b""]
+)
+def test_a_damaged_file_is_not_believed(tmp_path, numbers, key, damage):
+    disk = saved(opened(tmp_path, key=key), numbers)
+    second = disk._names("a", TOKENS)[1]
+    second.write_bytes(damage(second.read_bytes()))
+    found = disk.load("a", TOKENS, 0)
+    assert torch.equal(found.numbers, numbers[:, :, :, :BLOCK])
+    assert not second.exists()
+
+
+def test_the_files_stay_in_their_budget(tmp_path, numbers):
+    one = saved(opened(tmp_path / "measure"), numbers)._names("a", TOKENS)[0].stat().st_size
+    disk = opened(tmp_path / "small", 4 * one)
+    for scope in "abc":
+        saved(disk, numbers, scope)
+        assert sum(path.stat().st_size for path in tmp_path.glob("small/*/*")) <= 4 * one
+    assert disk.load("c", TOKENS, 0) is not None
+    assert disk.load("a", TOKENS, 0) is None
+
+
+def test_a_new_engine_goes_on_from_what_an_old_one_read(tmp_path):
+    engine, plain = pair(FAMILIES[0])
+
+    def started():
+        return Engine(
+            engine.reader.model, frozenset(), Limits(), lambda shape: Disk(tmp_path, 1 << 30, "m", shape, KEY)
+        )
+
+    document = prompt(300)
+    old = started()
+    ask(old, document + prompt(9, seed=2), 1, "a").tokens()
+    old.memory._disk.wait()
+    new, ids = started(), document + prompt(9, seed=3)
+    request = ask(new, ids, 12, "a")
+    assert request.tokens() == reference(plain, ids, 12)
+    assert request.cached == 2 * BLOCK
+    assert ask(new, ids, 12, "b").tokens() == reference(plain, ids, 12)
+
+
+def test_in_int8_it_takes_a_quarter_of_fp32_and_says_nearly_the_same():
+    """The quality for a real model is measured in the benchmarks."""
+    engine, plain = pair(FAMILIES[0], Limits(rounds=True))
+    document = prompt(200)
+    ask(engine, document, 0).tokens()
+    assert engine.memory.bytes == 200 * engine.reader.shape.token_bytes / 4
+    ids = document + prompt(9, seed=3)
+    request = ask(engine, ids, 12)
+    written = request.tokens()
+    assert request.cached == 200
+    assert sum(a == b for a, b in zip(written, reference(plain, ids, 12), strict=True)) >= 6
