@@ -8,6 +8,7 @@ from bench.figure import Figure, keep, table
 # name → module with a function `measure() -> list[Figure]`
 BENCHMARKS = {
     "exact": "bench.exact",
+    "generation": "bench.generation",
     "reading": "bench.reading",
     "search": "bench.search",
     "local": "bench.local",

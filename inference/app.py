@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import iterate_in_threadpool, run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from inference import protocol
@@ -69,7 +69,9 @@ class Server:
             Route("/health", self.health),
             Route("/v1/models", self.list_models),
             Route("/v1/embeddings", self.embed, methods=["POST"]),
+            Route("/v1/rerank", self.rerank, methods=["POST"]),
             Route("/v1/chat/completions", self.chat, methods=["POST"]),
+            Route("/metrics", self.metrics),
         ]
         handlers: Any = {InferenceError: _on_error, HTTPException: _on_http_error}
         return Starlette(routes=routes, exception_handlers=handlers)
@@ -96,6 +98,25 @@ class Server:
             protocol.check_model(body, embedder.name)
             vectors = await run_in_threadpool(embedder.embed_passages, texts)
         return JSONResponse(protocol.embeddings(embedder.name, vectors.tolist(), _words(texts)))
+
+    async def rerank(self, request: Request) -> Response:
+        """By the embedder: how near each document is to the query, from -1 to 1."""
+        self._check_key(request)
+        body = protocol.parse(await _body(request))
+        asked = protocol.ranking(body)
+        with self._embedding.one():
+            embedder = await run_in_threadpool(self._models.embedder)
+            protocol.check_model(body, embedder.name)
+            query = await run_in_threadpool(embedder.embed_query, asked.query)
+            documents = await run_in_threadpool(embedder.embed_passages, asked.documents)
+        return JSONResponse(protocol.ranked(embedder.name, asked, (documents @ query).tolist()))
+
+    async def metrics(self, request: Request) -> Response:
+        """Of the generator, once it is in use."""
+        self._check_key(request)
+        generator = self._models.opened_generator()
+        text = protocol.metrics(generator.counts(), generator.gauges()) if generator else ""
+        return PlainTextResponse(text, media_type="text/plain; version=0.0.4")
 
     async def chat(self, request: Request) -> Response:
         self._check_key(request)

@@ -1,5 +1,6 @@
 """Model folders on disk: where they are, and whether it is safe to open them."""
 
+import hashlib
 import importlib.util
 import json
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any
 
 from inference.errors import ModelMissing
 
+MANIFEST = "manifest.json"
 PICKLED = ("pytorch_model*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 
 
@@ -39,6 +41,33 @@ def check(folder: Path) -> None:
         if "auto_map" in _object(folder / name):
             raise ModelMissing(f"The model in “{folder}” needs code of its own, which is not run here.")
     _check_modules(folder)
+    _check_manifest(folder)
+
+
+def _check_manifest(folder: Path) -> None:
+    """Where there is a manifest.json, {"files": {name: SHA-256}}, every file must be in it, unchanged."""
+    manifest = _json(folder / MANIFEST)
+    if manifest is None:
+        return
+    told = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(told, dict):
+        raise ModelMissing(f"The {MANIFEST} in “{folder}” has no list of files.")
+    found = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != MANIFEST
+    }
+    if found.keys() != told.keys():
+        different = ", ".join(sorted(found.keys() ^ told.keys()))
+        raise ModelMissing(f"“{folder}” does not match its {MANIFEST}: {different}.")
+    changed = [name for name, path in sorted(found.items()) if _digest(path) != told[name]]
+    if changed:
+        raise ModelMissing(f"“{folder}” does not match its {MANIFEST}: {', '.join(changed)} changed.")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _check_modules(folder: Path) -> None:

@@ -26,6 +26,10 @@ class Models:
         with self._opening_generator:
             return self._generator
 
+    def opened_generator(self) -> "LocalGenerator | None":
+        """None where nothing has used it yet."""
+        return self.__dict__.get("_generator")
+
     @cached_property
     def _embedder(self) -> Embedder:
         return open_embedder(self._embedder_config)

@@ -69,6 +69,45 @@ def inputs(body: dict[str, Any]) -> list[str]:
     return texts
 
 
+@dataclass(frozen=True)
+class Ranking:
+    query: str
+    documents: list[str]
+    most: int
+
+
+def ranking(body: dict[str, Any]) -> Ranking:
+    """The question of a rerank call, in the form that Jina, Cohere, TEI and vLLM share."""
+    documents = body.get("documents")
+    if not isinstance(documents, list) or not 0 < len(documents) <= MOST_INPUTS:
+        raise Refused(f"documents must be a list of 1 to {MOST_INPUTS}.")
+    texts: list[Any] = [d.get("text") if isinstance(d, dict) else d for d in documents]
+    query = body.get("query")
+    if not isinstance(query, str) or not all(isinstance(text, str) for text in texts):
+        raise Refused("query and documents must be text.")
+    return Ranking(query, texts, int(_number(body, "top_n", len(texts), (1, MOST_INPUTS))))
+
+
+def ranked(name: str, asked: Ranking, scores: list[float]) -> dict[str, Any]:
+    """Best first; equal scores stay in the order they came in."""
+    order = sorted(range(len(scores)), key=lambda at: -scores[at])[: asked.most]
+    results = [
+        {"index": at, "relevance_score": scores[at], "document": {"text": asked.documents[at]}}
+        for at in order
+    ]
+    return {"id": f"rerank-{uuid4().hex}", "model": name, "results": results}
+
+
+def metrics(counts: dict[str, int], gauges: dict[str, int]) -> str:
+    """Prometheus' text format."""
+    lines = []
+    for kind, values, ending in (("counter", counts, "_total"), ("gauge", gauges, "")):
+        for name, value in sorted(values.items()):
+            full = f"pincite_generator_{name}{ending}"
+            lines += [f"# TYPE {full} {kind}", f"{full} {value}"]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def check_model(body: dict[str, Any], ours: str) -> None:
     """Never answer with another model than the one asked for: an index must not mix two."""
     asked = body.get("model")

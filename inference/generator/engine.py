@@ -5,7 +5,7 @@ still being read; so a long read does not stall the answers beside it.
 """
 
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from threading import Condition, Thread, main_thread
@@ -61,8 +61,10 @@ class Engine:
         self.limits = limits or Limits()
         self.ends = ends
         self.reader, self.memory = _parts(model, self.limits, open_disk)
+        self.counts: Counter[str] = Counter()  # what was done so far, by name: for the metrics
         self._costs = Costs()
         self._waiting: deque[Request] = deque()
+        self._forgotten: deque[str] = deque()  # scopes
         self._running: list[Running] = []
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -77,6 +79,14 @@ class Engine:
     def is_idle(self) -> bool:
         return not self._running and not self._waiting
 
+    def gauges(self) -> dict[str, int]:
+        """How it stands now."""
+        return {
+            "running": len(self._running),
+            "waiting": len(self._waiting),
+            "cache_bytes": self.memory.bytes,
+        }
+
     def submit(self, request: Request) -> None:
         """Raises Unavailable when too many wait already."""
         with self._changed:
@@ -89,9 +99,21 @@ class Engine:
                 self._thread = Thread(target=self._work, name="engine")
                 self._thread.start()
 
+    def forget(self, scope: str) -> None:
+        """Between two steps of the engine, or at once where it rests."""
+        with self._changed:
+            self._forgotten.append(scope)
+            if self._thread is None:
+                self._forget()
+
+    def _forget(self) -> None:
+        while self._forgotten:
+            self.memory.forget(self._forgotten.popleft())
+
     def _work(self) -> None:
         while self._has_work():
             self._drop_gone()
+            self._forget()
             try:
                 self._admit()
                 self._step()
@@ -107,6 +129,7 @@ class Engine:
         """Waits for it; False: this thread ends, because nothing came or the process ends."""
         with self._changed:
             for _ in range(int(IDLE_SECONDS / POLL_SECONDS)):
+                self._forget()
                 if not self.is_idle:
                     return True
                 if not main_thread().is_alive():
@@ -137,6 +160,7 @@ class Engine:
                 request.end(Unavailable(NO_MEMORY, RETRY_SECONDS))
                 return
             request.cached = len(state)
+            self.counts.update(requests=1, prompt_tokens=len(request.ids), cached_tokens=len(state))
             self._running.append(Running(request, state, self._costs if self.reader.can_draft else None))
 
     def _step(self) -> None:
@@ -158,6 +182,7 @@ class Engine:
             return
         began = time.monotonic()
         logits = self.reader.step(feeds, check)
+        self.counts.update(steps=1, fed_tokens=sum(len(feed.tokens) for feed in feeds))
         if len(writing) == 1 and not reading:
             self._costs.add(len(feeds[0].tokens), time.monotonic() - began)
         for running, rows, draft in zip(batch, logits, drafts, strict=True):
@@ -184,6 +209,7 @@ class Engine:
 
     def _finish(self, running: Running, error: BaseException | None = None) -> None:
         self._running.remove(running)
+        self.counts.update(written_tokens=len(running.written), failed=int(error is not None))
         running.request.end(error)
         self.memory.close(running.state, running.read_tokens())
 

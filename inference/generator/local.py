@@ -58,6 +58,18 @@ class LocalGenerator:
             pass
         return stream.usage
 
+    def counts(self) -> dict[str, int]:
+        """What the engine has done so far, by name."""
+        return dict(self._engine.counts)
+
+    def gauges(self) -> dict[str, int]:
+        """How the engine stands now."""
+        return self._engine.gauges()
+
+    def forget(self, scope: str) -> None:
+        """What was read for this scope is no longer known, in memory or on disk."""
+        self._engine.forget(scope)
+
     def _begin(self, ids: Sequence[int], options: Options) -> Request:
         if len(ids) + options.max_tokens > self.window:
             raise ContextTooLong(

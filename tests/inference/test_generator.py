@@ -125,6 +125,17 @@ def test_a_warmed_prompt_is_not_read_again(tiny_generator):
     assert other.usage.cached_tokens == 0
 
 
+def test_a_scope_can_be_forgotten(tiny_generator):
+    ask = [Message("user", "The lessee pays the rent. " * 10)]
+    for cached in (False, True, False):
+        stream = tiny_generator.stream(ask, Options(max_tokens=2, scope="to be deleted"), never)
+        list(stream)
+        assert bool(stream.usage.cached_tokens) == cached
+        if cached:
+            tiny_generator.forget("to be deleted")
+            wait_for(lambda: not tiny_generator._engine._forgotten)
+
+
 def test_a_prompt_that_does_not_fit_is_refused_before_any_work(tiny_generator):
     with pytest.raises(ContextTooLong, match="window of 4096"):
         text_of(tiny_generator, Options(max_tokens=10), [Message("user", "rent " * 5000)])

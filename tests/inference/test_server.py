@@ -155,6 +155,37 @@ def test_what_is_not_json_or_not_there_is_refused_in_the_usual_form(client):
     assert client.get("/v1/embeddings").status_code == 405
 
 
+def test_documents_are_ranked_for_a_query(client):
+    documents = ["The cat sat on the mat.", {"text": "The rent is due on the third day."}, "Cheese is dear."]
+    body = {"query": "When must the rent be paid?", "documents": documents, "top_n": 2}
+    reply = client.post("/v1/rerank", json=body).json()
+    best, _ = reply["results"]
+    assert best["index"] == 1
+    assert best["document"]["text"] == documents[1]["text"]
+    assert client.post("/v1/rerank", json={**body, "documents": [5]}).status_code == 400
+
+
+def test_a_salt_keeps_what_is_remembered_apart_and_usage_tells_it(client):
+    text = "The lessee pays the rent. " * 20
+    body = {"messages": [{"role": "user", "content": text}], "max_tokens": 2}
+    cached = [
+        client.post("/v1/chat/completions", json={**body, "cache_salt": salt}).json()["usage"]
+        for salt in ("one", "one", "two")
+    ]
+    told = [usage["prompt_tokens_details"]["cached_tokens"] for usage in cached]
+    assert told == [0, cached[0]["prompt_tokens"] - 1, 0]
+    assert client.post("/v1/chat/completions", json={**body, "cache_salt": 5}).status_code == 400
+
+
+def test_metrics_count_what_was_done(client):
+    client.post("/v1/chat/completions", json={**ENDLESS, "max_tokens": 3, "stream": False})
+    lines = client.get("/metrics").text.splitlines()
+    values = dict(line.split() for line in lines if not line.startswith("#"))
+    assert int(values["pincite_generator_written_tokens_total"]) >= 3
+    assert int(values["pincite_generator_cache_bytes"]) > 0
+    assert "# TYPE pincite_generator_running gauge" in lines
+
+
 def test_health_needs_no_key(url):
     assert httpx.get(f"{url}/health").json() == {"status": "ok"}
 

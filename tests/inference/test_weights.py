@@ -1,3 +1,4 @@
+import hashlib
 import json
 import shutil
 
@@ -37,6 +38,21 @@ def test_a_model_with_code_of_its_own_is_refused(tiny, tmp_path, name):
     config = json.loads((copy / name).read_text())
     (copy / name).write_text(json.dumps({**config, "auto_map": {"AutoModelForCausalLM": "model.Mine"}}))
     with pytest.raises(ModelMissing, match="code of its own"):
+        opening(copy, tmp_path)
+
+
+def test_a_folder_that_does_not_match_its_manifest_is_refused(tiny, tmp_path):
+    copy = shutil.copytree(tiny, tmp_path / "listed")
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in copy.iterdir()}
+    (copy / "manifest.json").write_text(json.dumps({"files": files}))
+    assert opening(copy, tmp_path).window == 4096
+    config = (copy / "config.json").read_text()
+    (copy / "config.json").write_text(config + " ")
+    with pytest.raises(ModelMissing, match=r"config\.json changed"):
+        opening(copy, tmp_path)
+    (copy / "config.json").write_text(config)
+    (copy / "more.txt").write_text("not listed")
+    with pytest.raises(ModelMissing, match=r"more\.txt"):
         opening(copy, tmp_path)
 
 

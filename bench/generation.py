@@ -1,0 +1,294 @@
+"""The generator beside the plain `transformers` call, interleaved in one process, with the default model.
+
+Times are in the default precision of this machine. The tests check equality, token for token, in fp32.
+"""
+
+import random
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from bench.figure import Figure
+from inference.device import choose_device, choose_dtype
+from inference.generator import GeneratorConfig, Message, Options, weights
+from inference.generator.disk import Disk
+from inference.generator.engine import Engine, Limits
+from inference.generator.local import LocalGenerator
+from inference.generator.request import Request
+from inference.generator.sampling import Sampling
+from inference.generator.text import Script
+
+MODELS = Path(__file__).resolve().parent.parent / "var" / "models"
+GREEDY = Sampling()
+ANSWER = 60
+QUESTIONS = 20
+PLAIN_QUESTIONS = 3  # of the twenty the plain call is timed with so many
+NO_ENDS: frozenset[int] = frozenset()
+
+
+class Bench:
+    """The plain model and the engine over the same weights, loaded twice: ours changes its attention."""
+
+    def __init__(self, dtype: torch.dtype, limits: Limits | None = None) -> None:
+        device = choose_device("")
+        loaded = weights.load("", MODELS, device, dtype)
+        self.script = Script(loaded.tokenizer)
+        self.plain: Any = weights.load("", MODELS, device, dtype).model
+        self.plain.generation_config.eos_token_id = None
+        self.model = loaded.model
+        self.engine = Engine(loaded.model, NO_ENDS, limits)
+        self._scope = 0
+
+    def ids(self, count: int, seed: int) -> list[int]:
+        """So many tokens of clauses, different for each seed."""
+        return self.script.tokenizer(clauses(count, seed))["input_ids"][:count]
+
+    def scope(self) -> str:
+        """One that has read nothing."""
+        self._scope += 1
+        return f"scope {self._scope}"
+
+    def ask(self, ids: Sequence[int], tokens: int, scope: str, engine: Engine | None = None) -> float:
+        """Seconds for so many tokens."""
+        return seconds(lambda: self.request(ids, tokens, scope, engine).tokens())
+
+    def request(self, ids: Sequence[int], tokens: int, scope: str, engine: Engine | None = None) -> Request:
+        request = Request(ids, tokens, GREEDY, scope)
+        (engine or self.engine).submit(request)
+        return request
+
+    @torch.inference_mode()
+    def generate(self, ids: Sequence[int], tokens: int, **how: Any) -> list[int]:
+        row = torch.tensor([list(ids)], device=self.plain.device)
+        mask = torch.ones_like(row)
+        out = self.plain.generate(row, attention_mask=mask, max_new_tokens=tokens, do_sample=False, **how)
+        return out[0, len(ids) :].tolist()  # type: ignore[no-any-return]
+
+
+def measure() -> list[Figure]:
+    bench = Bench(choose_dtype(choose_device("")))
+    bench.ask(bench.ids(64, 0), 8, bench.scope())
+    bench.generate(bench.ids(64, 0), 8)
+    parts: list[Callable[[Bench], Iterator[Figure]]] = [
+        first_tokens, decoding, guessing, side_by_side, streaming, rounding, twenty_questions, logits,
+    ]  # fmt: skip
+    figures = []
+    for part in parts:
+        for figure in part(bench):
+            print(f"  {figure.name}: {figure.value:.4g} {figure.unit} {figure.ratio or 0:.3g}", flush=True)
+            figures.append(figure)
+    return figures
+
+
+def first_tokens(bench: Bench) -> Iterator[Figure]:
+    """Time to first token: the plain call, ours without the cache, another question, from disk."""
+    for count, goal in ((2000, ">= 20"), (4000, ">= 50")):
+        document = bench.ids(count, count)
+        with tempfile.TemporaryDirectory() as folder:
+            cold, plain, warm, disk = [], [], [], []
+            for turn in range(2):
+                asked = [document + bench.ids(30, 1000 * turn + n) for n in range(5)]
+                scope = bench.scope()
+                opened = disk_engine(bench, Path(folder))
+                cold.append(bench.ask(asked[0], 1, scope, opened))
+                plain.append(seconds(lambda: bench.generate(asked[1], 1)))  # noqa: B023  called at once
+                warm += [bench.ask(ids, 1, scope, opened) for ids in asked[1:]]
+                opened.memory._disk.wait()
+                disk.append(bench.ask(asked[1], 1, scope, disk_engine(bench, Path(folder))))
+        yield compared(f"generate: first token, other question, {count} tokens", warm, plain, goal)
+        yield compared(f"generate: cold prefill, {count} tokens", cold, plain, "<= 1.05", slower=True)
+        if count == 4000:
+            yield compared("generate: first token from disk, 4000 tokens", disk, plain, ">= 10")
+
+
+def decoding(bench: Bench) -> Iterator[Figure]:
+    """A token behind 300 of context, in a text that offers nothing to guess."""
+    ours, plain = [], []
+    for turn in range(3):
+        ids = bench.ids(300, 50 + turn)
+        scope = bench.scope()
+        bench.ask(ids, 1, scope)
+        ours.append((bench.ask(ids, 41, scope) - bench.ask(ids, 1, scope)) / 40)
+        plain.append(
+            (seconds(lambda: bench.generate(ids, 41)) - seconds(lambda: bench.generate(ids, 1))) / 40  # noqa: B023
+        )
+    yield compared("generate: decode, seconds a token", ours, plain, "<= 1.05", slower=True)
+
+
+def guessing(bench: Bench) -> Iterator[Figure]:
+    """Copying: a text that begins again. Not copying: the same engine with and without guesses."""
+    ours, plain, lookup = [], [], []
+    for turn in range(2):
+        text = bench.ids(500, 70 + turn)
+        ids = text + text[:120]
+        scope = bench.scope()
+        bench.ask(ids, 1, scope)
+        first = bench.ask(ids, 1, scope)
+        ours.append(bench.ask(ids, 121, scope) - first)
+        begun = seconds(lambda: bench.generate(ids, 1))  # noqa: B023
+        plain.append(seconds(lambda: bench.generate(ids, 121)) - begun)  # noqa: B023
+        lookup.append(seconds(lambda: bench.generate(ids, 121, prompt_lookup_num_tokens=10)) - begun)  # noqa: B023
+    yield compared("generate: copying, 120 tokens, against plain", ours, plain, ">= 3")
+    yield compared("generate: copying, 120 tokens, against prompt lookup", ours, lookup, ">= 1.3")
+    with_guesses, without = [], []
+    for turn in range(6):
+        ids = bench.script.prompt([Message("user", f"Tell me a story about a judge and {turn} ships.")])
+        for guesses, kept in ((True, with_guesses), (False, without)):
+            bench.engine.reader.can_draft = guesses
+            kept.append(bench.ask(ids, 60, bench.scope()))
+    bench.engine.reader.can_draft = True
+    yield compared("generate: not copying, guesses on, against off", with_guesses, without, ">= 0.98")
+
+
+def side_by_side(bench: Bench) -> Iterator[Figure]:
+    """Total tokens a second of eight streams, against one."""
+    alone, together = [], []
+    for turn in range(2):
+        asked = [bench.ids(60 + n, 90 + 10 * turn + n) for n in range(8)]
+        bench.engine.reader.can_draft = False
+        alone.append(bench.ask(asked[0], 40, bench.scope()))
+        together.append(seconds(lambda: all_of(bench, asked, 40)) / 8)  # noqa: B023
+    bench.engine.reader.can_draft = True
+    yield compared("generate: 8 streams, total tokens/s against one", together, alone, ">= 2.5")
+
+
+def streaming(bench: Bench) -> Iterator[Figure]:
+    """Sixteen readers in threads of their own, with text and stop strings, against bare tokens."""
+    generator = LocalGenerator(GeneratorConfig(cache_dir=MODELS))
+    engine = generator._engine
+    engine.reader.can_draft = False
+    messages = [Message("user", "Tell me a long story about a judge at sea.")]
+    ids = generator._script.prompt(messages)
+    bare, read = [], []
+    for _ in range(2):
+        for stream, kept in ((False, bare), (True, read)):
+            kept.append(seconds(lambda: sixteen(generator, messages, ids, stream=stream)))  # noqa: B023
+    yield compared(
+        "generate: 16 streams read as text against tokens alone", read, bare, "<= 1.05", slower=True
+    )
+    yield Figure("generate: cancelling frees the engine", cancelling(bench) * 1000, "ms", "<= 100")
+
+
+def sixteen(generator: LocalGenerator, messages: list[Message], ids: list[int], *, stream: bool) -> None:
+    if not stream:
+        requests = [Request(ids, 40, GREEDY) for _ in range(16)]
+        for request in requests:
+            generator._engine.submit(request)
+        for request in requests:
+            request.tokens()
+        return
+    options = Options(max_tokens=40, stop=("never said",))
+    streams = [generator.stream(messages, options, lambda: False) for _ in range(16)]
+    threads = [threading.Thread(target=lambda s=s: "".join(s)) for s in streams]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+def cancelling(bench: Bench) -> float:
+    """Seconds from closing to idle, in the midst of a prompt's chunk; the median of five."""
+    taken = []
+    for turn in range(5):
+        request = bench.request(bench.ids(1500, 200 + turn), 5, bench.scope())
+        time.sleep(0.4)
+        began = time.monotonic()
+        request.close()
+        while not bench.engine.is_idle:
+            time.sleep(0.001)
+        taken.append(time.monotonic() - began)
+    return statistics.median(taken)
+
+
+def rounding(bench: Bench) -> Iterator[Figure]:
+    """Greedy tokens of answers whose document is remembered in int8, against those where it is not."""
+    rounded = Engine(bench.model, NO_ENDS, Limits(rounds=True))
+    same = total = 0
+    for turn in range(4):
+        document = bench.script.prompt([Message("user", clauses(600, 300 + turn))])[:600]
+        for engine in (bench.engine, rounded):
+            bench.ask(document, 0, "rounding", engine)
+        for n in range(2):
+            ids = document + bench.ids(25, 310 + n)
+            pair = [bench.request(ids, 30, "rounding", engine).tokens() for engine in (bench.engine, rounded)]
+            same += sum(a == b for a, b in zip(*pair, strict=True))
+            total += 30
+    shape = replace(bench.engine.reader.shape, dtype=torch.int8)
+    scales = shape.token_bytes * 4 / 600  # one number a channel, for 600 tokens
+    bf16, int8 = shape.token_bytes * 2 / 1024, (shape.token_bytes + scales) / 1024
+    yield Figure(
+        "generate: int8 cache, KiB a token", int8, "KiB", "<= 0.505", baseline=bf16, ratio=int8 / bf16
+    )
+    yield Figure("generate: int8 cache, equal greedy tokens", same / total, "", ">= 0.99")
+
+
+def twenty_questions(bench: Bench) -> Iterator[Figure]:
+    """In total, over one document of 4,000 tokens; the plain call is timed with three of them."""
+    document, scope = bench.ids(4000, 400), bench.scope()
+    asked = [document + bench.ids(30, 410 + n) for n in range(QUESTIONS)]
+    plain = [seconds(lambda ids=ids: bench.generate(ids, ANSWER)) for ids in asked[:PLAIN_QUESTIONS]]
+    ours = sum(bench.ask(ids, ANSWER, scope) for ids in asked)
+    whole = sum(plain) * QUESTIONS / PLAIN_QUESTIONS
+    yield Figure("generate: 20 questions over 4000 tokens", ours, "s", ">= 4", whole, whole / ours)
+
+
+@torch.inference_mode()
+def logits(_: Bench) -> Iterator[Figure]:
+    """fp32: the next token's logits with the document from the cache, against one plain pass."""
+    bench = Bench(torch.float32)
+    document, scope = bench.ids(2000, 500), bench.scope()
+    ids = document + bench.ids(30, 501)
+    bench.ask(document, 0, scope)
+    rows = []
+    step = bench.engine.reader.step
+    bench.engine.reader.step = lambda *given: rows.append(step(*given)) or rows[-1]  # type: ignore[func-returns-value]
+    bench.ask(ids, 1, scope)
+    theirs = bench.plain(torch.tensor([ids]), logits_to_keep=1).logits[0, -1]
+    difference = (rows[0][0][-1] - theirs).abs().max().item()
+    yield Figure("generate: logits from the cache against a plain pass, fp32", difference, "", "<= 0.0005")
+
+
+def disk_engine(bench: Bench, folder: Path) -> Engine:
+    """An engine that has read nothing, over the same model and folder: as after a restart."""
+    return Engine(bench.model, NO_ENDS, Limits(), lambda shape: Disk(folder, 4 << 30, "bench", shape))
+
+
+def all_of(bench: Bench, asked: list[list[int]], tokens: int) -> None:
+    scope = bench.scope()
+    for request in [bench.request(ids, tokens, scope) for ids in asked]:
+        request.tokens()
+
+
+def compared(name: str, ours: list[float], plain: list[float], goal: str, *, slower: bool = False) -> Figure:
+    """Medians; the ratio is how many times faster ours is, or with `slower` the share of time it takes."""
+    mine, theirs = statistics.median(ours), statistics.median(plain)
+    return Figure(name, mine, "s", goal, theirs, mine / theirs if slower else theirs / mine)
+
+
+def seconds(work: Callable[[], Any]) -> float:
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def clauses(count: int, seed: int) -> str:
+    """At least so many tokens of text like a contract's."""
+    chance = random.Random(seed)  # noqa: S311
+    words = (
+        "party notice delivery payment breach remedy supplier buyer liability damages warranty insurance "
+        "court evidence schedule annex default inspection equipment consent assign waiver interest vessel"
+    ).split()
+    said = [
+        f"{n}. The {chance.choice(words)} of the {chance.choice(words)} shall not exceed "
+        f"{chance.randrange(9999)} euros unless the {chance.choice(words)} is given "
+        f"{chance.randrange(90)} days before the {chance.choice(words)} under section {chance.randrange(40)}."
+        for n in range(count // 20 + 1)
+    ]
+    return "\n".join(said)
