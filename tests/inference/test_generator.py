@@ -114,10 +114,10 @@ def test_a_full_queue_says_when_to_come_back(tiny):
 
 def test_a_warmed_prompt_is_not_read_again(tiny_generator):
     document = "The lessee pays the rent. The lessor repairs the roof. " * 20
-    warmed = tiny_generator.warm([Message("user", document)], "a matter", never)
+    warmed = tiny_generator.warm([Message("user", document)], "a warmed matter", never)
     assert (warmed.cached_tokens, warmed.written_tokens) == (0, 0)
     ask = [Message("user", document + "\n\nWho repairs the roof?")]
-    stream = tiny_generator.stream(ask, Options(max_tokens=20, scope="a matter"), never)
+    stream = tiny_generator.stream(ask, Options(max_tokens=20, scope="a warmed matter"), never)
     text = "".join(stream)
     assert stream.usage.cached_tokens > 0.9 * warmed.prompt_tokens
     other = tiny_generator.stream(ask, Options(max_tokens=20, scope="another matter"), never)

@@ -63,7 +63,8 @@ def test_both_tell_what_the_generation_took(remote, tiny_generator):
 
 def test_both_can_be_warmed(remote, tiny_generator):
     for generator in (remote, tiny_generator):
-        assert generator.warm(ASK, "a matter", never).prompt_tokens == tiny_generator.count_prompt(ASK)
+        read = generator.warm(ASK, "a matter", never).prompt_tokens
+        assert tiny_generator.count_prompt(ASK) - 10 < read <= tiny_generator.count_prompt(ASK)
 
 
 def test_stop_strings_and_penalties_are_passed_on(remote, tiny_generator):
