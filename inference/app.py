@@ -33,7 +33,7 @@ class ServerConfig:
     embedder: EmbedderConfig = field(default_factory=EmbedderConfig)
     generator: GeneratorConfig = field(default_factory=GeneratorConfig)
     api_key: str = field(default="", repr=False)
-    most_waiting: int = 8  # generations at work or waiting; more are told to come back
+    most_waiting: int = 32  # generations at work or waiting; more are told to come back
     most_embedding: int = 16
     deadline_seconds: float = 600.0
 

@@ -23,7 +23,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     config = ServerConfig(
         embedder=EmbedderConfig(model=options.embedder, device=options.device),
         generator=GeneratorConfig(
-            model=options.generator, device=options.device, window=options.window, cache_dir=options.cache_dir
+            model=options.generator,
+            device=options.device,
+            window=options.window,
+            cache_dir=options.cache_dir,
+            cache_bytes=options.cache_mb << 20,
+            host_cache_bytes=options.host_cache_mb << 20,
+            cache_int8=options.cache_int8,
+            running=options.running,
         ),
         api_key=key,
         most_waiting=options.most_waiting,
@@ -46,8 +53,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--window", type=int, default=0, help="tokens; 0 is the model's own")
     parser.add_argument("--cache-dir", type=Path, default=Path("var/models"), help="for dequantised weights")
     parser.add_argument(
-        "--most-waiting", type=int, default=8, help="generations at work or waiting; then 429"
+        "--most-waiting", type=int, default=32, help="generations at work or waiting; then 429"
     )
+    parser.add_argument("--running", type=int, default=16, help="generations written side by side")
+    parser.add_argument("--cache-mb", type=int, default=512, help="remembered of prompts, on the device")
+    parser.add_argument("--host-cache-mb", type=int, default=0, help="and in memory behind a GPU")
+    parser.add_argument("--cache-int8", action="store_true", help="remember in 8 bits")
     return parser
 
 

@@ -9,6 +9,7 @@ import secrets
 import sys
 import tempfile
 from datetime import timedelta
+from hashlib import sha256
 from pathlib import Path
 
 import dj_database_url
@@ -87,12 +88,20 @@ EMBEDDER = EmbedderConfig(
     batch_size=env.integer("EMBEDDER_BATCH", 32, least=1, most=1024),
 )
 EMBEDDER_DIMENSIONS = env.integer("EMBEDDER_DIMENSIONS", 384, least=8, most=8192)
+_cache_key = env.text("GENERATOR_CACHE_KEY")
 GENERATOR = GeneratorConfig(
     url=env.url("GENERATOR_URL", {"http", "https"}),
     model=env.text("GENERATOR_MODEL"),
     api_key=env.text("GENERATOR_API_KEY"),
     window=env.integer("GENERATOR_WINDOW", 0, least=0, most=4_000_000),
     cache_dir=DATA_DIR / "models",
+    cache_bytes=env.integer("GENERATOR_CACHE_MB", 512, least=0, most=4_000_000) << 20,
+    host_cache_bytes=env.integer("GENERATOR_HOST_CACHE_MB", 0, least=0, most=4_000_000) << 20,
+    disk_cache_bytes=env.integer("GENERATOR_DISK_CACHE_MB", 0, least=0, most=40_000_000) << 20,
+    disk_cache_dir=DATA_DIR / "prefixes",
+    disk_cache_key=sha256(_cache_key.encode()).digest() if _cache_key else b"",
+    cache_int8=env.boolean("GENERATOR_CACHE_INT8", default=False),
+    running=env.integer("GENERATOR_RUNNING", 16, least=1, most=1024),
 )
 AUDIT_KEY = DATA_DIR / "audit_key"  # Ed25519, made at its first use: signs the anchors of the audit
 INDEX = IndexConfig(

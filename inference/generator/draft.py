@@ -11,6 +11,7 @@ SEED = 3  # tokens that must agree before a place counts
 LONGEST = 24  # tokens of agreement that are compared
 PLACES = 8  # places looked at, the latest first
 MOST = 15  # tokens of a guess
+TRUSTED = 3  # measurements that count
 ALLOWED = 0.5  # steps that guessing may lose before it has won any
 SHARE = 0.01  # and of all steps of the answer
 
@@ -25,8 +26,8 @@ class Costs:
         self._seconds.setdefault(_size(rows), deque(maxlen=15)).append(seconds)
 
     def of(self, rows: int) -> float:
-        one, many = self._seconds.get(1), self._seconds.get(_size(rows))
-        if not one or not many:
+        one, many = self._seconds.get(1, ()), self._seconds.get(_size(rows), ())
+        if min(len(one), len(many)) < TRUSTED:
             return 1 + 0.08 * (rows - 1)
         return median(many) / median(one)
 

@@ -1,7 +1,7 @@
 """The engine: one thread that reads prompts and writes answers, many at a time. It knows token ids only.
 
-A step feeds the last token of every answer that is being written, and a chunk of the first prompt that is
-still being read; so a long read does not stall the answers beside it.
+A step feeds the last token of every answer that is being written, and a chunk of the prompts that are still
+being read, first come first served; so a long read does not stall the answers beside it.
 """
 
 import time
@@ -19,6 +19,7 @@ from inference.errors import Unavailable
 from inference.generator.disk import Disk
 from inference.generator.draft import Costs
 from inference.generator.memory import Memory
+from inference.generator.prefixes import tokens_of
 from inference.generator.reader import Reader, can_be_packed
 from inference.generator.request import Request
 from inference.generator.running import Running
@@ -29,6 +30,7 @@ IDLE_SECONDS = 5.0  # then the thread ends; the next request starts another
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 5.0
 MOST_GUESSING = 2  # sequences in a step that guess what comes next
+ROOM = 256  # rows for an answer at first
 NO_MEMORY = "The device has not enough memory for this request now."
 
 
@@ -165,14 +167,13 @@ class Engine:
 
     def _step(self) -> None:
         writing = [running for running in self._running if not running.is_reading]
-        reading = [running for running in self._running if running.is_reading][:1]
-        batch = [*writing, *reading]
+        reading = self._to_read(self.limits.beside if writing else self.limits.alone)
+        batch = [*writing, *(running for running, _ in reading)]
         # Beside many others a guess would take more than it gives: the step is full of rows already.
         drafts = [running.guess() if len(batch) <= MOST_GUESSING else [] for running in writing]
         drafts += [[] for _ in reading]
-        most = self.limits.beside if writing else self.limits.alone
         feeds = [running.next_written(draft) for running, draft in zip(writing, drafts, strict=False)]
-        feeds += [running.next_of_prompt(most) for running in reading]
+        feeds += [running.next_of_prompt(most) for running, most in reading]
 
         def check() -> None:
             if any(running.request.is_gone for running in batch):
@@ -187,6 +188,16 @@ class Engine:
             self._costs.add(len(feeds[0].tokens), time.monotonic() - began)
         for running, rows, draft in zip(batch, logits, drafts, strict=True):
             self._take(running, rows, draft)
+
+    def _to_read(self, most: int) -> list[tuple[Running, int]]:
+        """Those whose prompts go on in this step, first come first served, and how many tokens of each."""
+        shares = []
+        for running in self._running:
+            left = len(running.request.ids) - len(running.state)
+            if running.is_reading and most > 0:
+                shares.append((running, min(left, most)))
+                most -= left
+        return shares
 
     def _relieve(self) -> None:
         """Without what is remembered there may be room; with nothing to give, the newest request goes."""
@@ -203,7 +214,7 @@ class Engine:
         first = not running.written
         ended = running.take(rows, draft, self.ends)
         if first:  # after the first token was handed over: nobody waits for this
-            self.memory.share(running.state, running.request.ids, running.request.limit)
+            self.memory.share(running.state, running.request.ids, min(running.request.limit, ROOM))
         if ended:
             self._finish(running)
 
@@ -211,7 +222,8 @@ class Engine:
         self._running.remove(running)
         self.counts.update(written_tokens=len(running.written), failed=int(error is not None))
         running.request.end(error)
-        self.memory.close(running.state, running.read_tokens())
+        # What a step that failed has left behind is not worth remembering.
+        self.memory.close(running.state, running.read_tokens() if error is None else tokens_of([]))
 
 
 def _parts(model: PreTrainedModel, limits: Limits, open_disk: OpenDisk | None) -> tuple[Any, Any]:
