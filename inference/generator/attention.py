@@ -105,14 +105,14 @@ def _written_out(query: Tensor, parts: list[tuple[Tensor, Tensor]], how: How, ma
     """As _one. A group of heads shares its keys; parts are never copied together."""
     heads, new, width = query.shape
     groups = parts[0][0].shape[0]
-    grouped = query.reshape(groups, -1, width)  # (G, H/G · T, D)
+    grouped = query.reshape(groups, -1, width) * how.scale  # (G, H/G · T, D)
     scores = [grouped @ keys.transpose(1, 2) for keys, _ in parts]
-    whole = (scores[0] if len(scores) == 1 else torch.cat(scores, dim=-1)).float() * how.scale
+    whole = scores[0] if len(scores) == 1 else torch.cat(scores, dim=-1)
     if how.softcap:
         whole = torch.tanh(whole / how.softcap) * how.softcap
     if mask is not None:
-        whole = (whole.view(groups, -1, new, whole.shape[-1]) + mask.float()).view_as(whole)
-    weights = torch.softmax(whole, dim=-1).to(query.dtype)
+        whole = (whole.view(groups, -1, new, whole.shape[-1]) + mask).view_as(whole)
+    weights = torch.softmax(whole, dim=-1, dtype=torch.float32).to(query.dtype)
     shares = torch.split(weights, [keys.shape[1] for keys, _ in parts], dim=-1)
     mixed: Tensor = shares[0] @ parts[0][1]
     for share, (_, values) in zip(shares[1:], parts[1:], strict=True):

@@ -46,6 +46,8 @@ class Reader:
     @torch.inference_mode()
     def step(self, feeds: Sequence[Feed[State]], check: Callable[[], None]) -> list[Tensor]:
         """Logits (wanted, V) of each feed. What check() raises ends the step as if it had not been."""
+        for feed in feeds:
+            feed.state.expect(len(feed.tokens))
         device = self.model.device
         row = [token for feed in feeds for token in feed.tokens]
         positions = [len(f.state) + i for f in feeds for i in range(len(f.tokens))]

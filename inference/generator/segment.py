@@ -95,6 +95,14 @@ class State:
         self._own = self._shape.empty(rows)
         self._layers = [(keys, values) for keys, values in self._own.unbind(0)]
 
+    def expect(self, new: int) -> None:
+        """Room for so many new rows; it grows by doubling."""
+        room = int(self._own.shape[3])
+        if self.filled + new > room:
+            held = self._own[:, :, :, : self.filled]
+            self.make_room(max(self.filled + new, 2 * room))
+            self._own[:, :, :, : self.filled] = held
+
     def __len__(self) -> int:
         return self.before + self.filled
 

@@ -110,7 +110,7 @@ class Snapshots:
             _key(state.scope, tokens),
             sum(t.numel() * t.element_size() for t in _tensors(state.cache)),
         )
-        if len(tokens) != len(state) or key in self._kept or size > self._most:
+        if not len(tokens) or len(tokens) != len(state) or key in self._kept or size > self._most:
             return
         while self.bytes + size > self._most:
             self.bytes -= self._kept.popitem(last=False)[1][1]

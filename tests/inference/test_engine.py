@@ -20,7 +20,7 @@ from transformers import (
 
 from inference.errors import InferenceError, Unavailable
 from inference.generator import Message
-from inference.generator.engine import Engine, Limits
+from inference.generator.engine import ROOM, Engine, Limits
 from inference.generator.reader import can_be_packed
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling, pick
@@ -170,6 +170,12 @@ def test_a_conversation_goes_on_from_the_answer(llama):
     request = ask(engine, more, 10)
     assert request.tokens() == reference(plain, more, 10)
     assert request.cached == len(ids) + len(answer) - 1
+
+
+def test_an_answer_longer_than_its_first_room_goes_on(llama):
+    engine, plain = llama
+    ids = prompt(30, seed=55)
+    assert ask(engine, ids, ROOM + 60).tokens() == reference(plain, ids, ROOM + 60)
 
 
 def test_one_scope_is_not_served_what_another_has_read(llama):
