@@ -7,8 +7,8 @@ from html import escape
 from knowledge.evaluation.published import PUBLISHED
 from knowledge.evaluation.report import CHARACTERS, KS, OVERALL, Row
 
-WIDTH, HEIGHT = 860, 460
-LEFT, RIGHT, TOP, BOTTOM = 60, 330, 40, 50
+WIDTH, HEIGHT = 960, 460
+LEFT, RIGHT, TOP, BOTTOM = 60, 430, 40, 50
 COLOURS = ("#0b5", "#06c", "#c40", "#80c")
 Curve = tuple[str, str, bool, dict[int, float]]  # name, colour, is ours, k → percent
 
