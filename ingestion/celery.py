@@ -20,6 +20,7 @@ app.conf.update(
     task_acks_late=False,
     beat_schedule={
         "dispatch": {"task": "ingestion.tasks.dispatch", "schedule": DISPATCH_SECONDS},
+        "notice": {"task": "ingestion.tasks.notice", "schedule": DISPATCH_SECONDS},
         "restore": {"task": "ingestion.tasks.restore", "schedule": 30.0},
         "reconcile": {"task": queue.RECONCILE, "schedule": RECONCILE_SECONDS},
     },

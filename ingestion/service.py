@@ -17,7 +17,7 @@ from django.conf import settings
 from ingestion import sandbox
 from ingestion.broker import Broker
 from ingestion.celery import DISPATCH_SECONDS, RECONCILE_SECONDS, app
-from ingestion.tasks import dispatch, reconcile_all, restore
+from ingestion.tasks import dispatch, notice, reconcile_all, restore
 from knowledge import engines, jobs
 
 logger = logging.getLogger(__name__)
@@ -119,6 +119,7 @@ def _tick(stop: threading.Event, broker: Broker) -> None:
         try:
             broker.ensure()
             dispatch()
+            notice()
             if time.monotonic() - looked > LOOK_SECONDS:
                 looked = time.monotonic()
                 restore()

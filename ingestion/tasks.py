@@ -7,11 +7,13 @@ from django.db import connections
 from kombu.exceptions import OperationalError
 
 from ingestion import pipeline
-from knowledge import audit, generations, jobs, purge, queue, reconcile, uploads
+from knowledge import audit, generations, jobs, purge, queue, reconcile, uploads, webhooks
+from knowledge.api import idempotency
 
 logger = logging.getLogger(__name__)
 
 DISPATCH_AT_ONCE = 200
+DELIVER_SECONDS = 30.0
 
 
 @shared_task(name=queue.WORK)
@@ -43,6 +45,27 @@ def dispatch() -> None:
             return
 
 
+@shared_task(name="ingestion.tasks.notice")
+def notice() -> None:
+    """Find what webhooks are to be told of, and wake a worker if something is to be sent."""
+    try:
+        webhooks.notice()
+        is_due = webhooks.due().exists()
+    finally:
+        connections.close_all()
+    if is_due:
+        queue.send(queue.DELIVER)
+
+
+@shared_task(name=queue.DELIVER)
+def deliver() -> None:
+    """Send to webhooks what is due."""
+    try:
+        webhooks.deliver(DELIVER_SECONDS)
+    finally:
+        connections.close_all()
+
+
 @shared_task(name=queue.RECONCILE)
 def reconcile_all() -> None:
     """Compare rows, stored files and index on a schedule, and repair what differs."""
@@ -51,6 +74,8 @@ def reconcile_all() -> None:
         uploads.sweep()
         purge.run()
         audit.anchor()
+        idempotency.sweep()
+        webhooks.sweep()
         for finding in reconcile.run():
             logger.warning("Reconcile: %s", finding)
     finally:

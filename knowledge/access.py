@@ -17,8 +17,10 @@ from knowledge.audit import trace
 from knowledge.models import (
     Answer,
     ApiToken,
+    Delivery,
     Document,
     GroupMembership,
+    Job,
     Matter,
     Membership,
     Role,
@@ -30,6 +32,7 @@ from knowledge.models import (
     Verdict,
     Version,
     Wall,
+    Webhook,
 )
 from knowledge.models.token import came_with
 
@@ -145,6 +148,34 @@ def transfer_for(person: Person, transfer_id: UUID) -> Transfer:
     trace.opened(transfer.upload.matter_id)
     _require(person, transfer.upload.matter, Role.MEMBER)
     return transfer
+
+
+def job_for(person: Person, job_id: UUID, role: Role = Role.READER) -> Job:
+    rows = Job.objects.select_related("matter", "version__document__matter")
+    job = rows.filter(pk=job_id, matter__in=matters_of(person)).first()
+    if job is None:
+        raise Http404("No such job.")
+    _require(person, job.matter, role)
+    return job
+
+
+def webhook_for(person: Person, webhook_id: UUID) -> Webhook:
+    """Only who manages the matter has to do with its webhooks."""
+    rows = Webhook.objects.select_related("matter")
+    hook = rows.filter(pk=webhook_id, matter__in=matters_of(person)).first()
+    if hook is None:
+        raise Http404("No such webhook.")
+    _require(person, hook.matter, Role.MANAGER)
+    return hook
+
+
+def delivery_for(person: Person, delivery_id: UUID) -> Delivery:
+    rows = Delivery.objects.select_related("webhook__matter")
+    delivery = rows.filter(pk=delivery_id, webhook__matter__in=matters_of(person)).first()
+    if delivery is None:
+        raise Http404("No such delivery.")
+    _require(person, delivery.webhook.matter, Role.MANAGER)
+    return delivery
 
 
 def answer_for(person: Person, answer_id: UUID) -> Answer:

@@ -53,6 +53,12 @@ def delete(matter: Matter) -> None:
             generations.index(generation).delete_document(pk)
 
 
+def rename(matter: Matter, name: str) -> Matter:
+    matter.name = name.strip()
+    matter.save(update_fields=["name"])
+    return matter
+
+
 def pause(matter: Matter) -> Matter:
     """Its documents wait; what is being worked on now is finished."""
     return _pause(matter, is_paused=True)

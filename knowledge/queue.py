@@ -17,9 +17,10 @@ from redis import RedisError
 
 logger = logging.getLogger(__name__)
 
+DELIVER = "ingestion.tasks.deliver"
 WORK = "ingestion.tasks.work"
 RECONCILE = "ingestion.tasks.reconcile"
-TASKS = (WORK, RECONCILE)
+TASKS = (DELIVER, WORK, RECONCILE)
 QUEUE = "pincite"
 
 

@@ -125,6 +125,8 @@ RUN_GENERATOR = env.boolean("PINCITE_RUN_GENERATOR", default=False)
 MAX_FILE_BYTES = env.integer("PINCITE_MAX_FILE_MB", 200, least=1, most=4096) * 1024 * 1024
 FORM_BYTES = 1024 * 1024  # what a form may have around the file it carries
 API_CALLS = env.integer("PINCITE_API_CALLS", 3000, least=1, most=10_000_000)  # a minute, for each token
+# Inside the firm, so that webhooks may be sent there although their addresses are not public.
+WEBHOOK_HOSTS = {host.lower() for host in env.words("PINCITE_WEBHOOK_HOSTS", [])}
 WORKERS = env.integer("PINCITE_WORKERS", 2, least=1, most=64)
 
 # --- Django ------------------------------------------------------------------------------------------

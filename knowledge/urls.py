@@ -33,6 +33,9 @@ def _with_own_sign_in(patterns: list[URLPattern | URLResolver]) -> list[URLPatte
 
 _api_patterns, _app_name, _namespace = api.urls
 
+# Where clients of the OpenAI wire format look for them.
+_chat_patterns = [each for each in _api_patterns if str(each.pattern) in {"models", "chat/completions"}]
+
 urlpatterns = [
     path("login/", LoginView.as_view(template_name="login.html"), name="login"),
     path("logout/", LogoutView.as_view(), name="logout"),
@@ -81,5 +84,6 @@ urlpatterns = [
     path("audit/export.csv", audit.exported, {"form": "csv"}, name="audit_csv"),
     path("audit/export.jsonl", audit.exported, {"form": "jsonl"}, name="audit_jsonl"),
     path("api/v1/", include((_with_own_sign_in(_api_patterns), _app_name), namespace=_namespace)),
+    path("v1/", include(_chat_patterns)),
     path("admin/", admin.site.urls),
 ]

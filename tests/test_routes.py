@@ -14,8 +14,18 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from knowledge import saved, uploads, walls
-from knowledge.models import Answer, Document, Run, Verdict, Version
+from knowledge import blobs, saved, uploads, walls
+from knowledge.models import (
+    Answer,
+    Delivery,
+    Document,
+    Job,
+    Page,
+    Run,
+    Verdict,
+    Version,
+    Webhook,
+)  # fmt: skip
 from tests.conftest import People
 
 
@@ -34,6 +44,8 @@ class Route:
 READER, MEMBER, MANAGER = "reader", "member", "manager"
 MAKER = "maker"  # who made it, and nobody else
 WALL = {"user": "reader", "reason": "Acted for the other side."}
+HOOK = {"url": "https://hooks.example.com/", "events": ["document.done"]}
+CHAT = {"model": f"matter:{uuid4()}", "messages": [{"role": "user", "content": "Who pays?"}]}
 QUESTION = {"question": "Who pays?"}
 RUN = {"kind": "every", **QUESTION}
 
@@ -98,6 +110,35 @@ API = {
     "api/v1/matters/<uuid:matter_id>/documents": Route(READER),
     "POST api/v1/matters/<uuid:matter_id>/documents": Route(MEMBER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/warm": Route(MEMBER, ("POST",)),
+    "PATCH api/v1/matters/<uuid:matter_id>": Route(MANAGER, ("PATCH",), {"name": "Renamed"}),
+    "DELETE api/v1/matters/<uuid:matter_id>": Route(MANAGER, ("DELETE",)),
+    "api/v1/matters/<uuid:matter_id>/members": Route(READER),
+    "PUT api/v1/matters/<uuid:matter_id>/members/<username>": Route(MANAGER, ("PUT",), {"role": "reader"}),
+    "DELETE api/v1/matters/<uuid:matter_id>/members/<username>": Route(MANAGER, ("DELETE",)),
+    "api/v1/matters/<uuid:matter_id>/jobs": Route(READER),
+    "api/v1/matters/<uuid:matter_id>/usage": Route(READER),
+    "api/v1/matters/<uuid:matter_id>/answers": Route(READER),
+    "api/v1/matters/<uuid:matter_id>/export": Route(READER),
+    "api/v1/jobs/<uuid:job_id>": Route(READER),
+    "api/v1/jobs/<uuid:job_id>/retry": Route(MANAGER, ("POST",)),
+    "api/v1/jobs/<uuid:job_id>/cancel": Route(MANAGER, ("POST",)),
+    "api/v1/documents/<uuid:document_id>/versions": Route(READER),
+    "api/v1/versions/<uuid:version_id>": Route(READER),
+    "api/v1/versions/<uuid:version_id>/pages": Route(READER),
+    "api/v1/versions/<uuid:version_id>/pages/<number>": Route(READER),
+    "api/v1/versions/<uuid:version_id>/file": Route(READER),
+    "api/v1/health": Route("public"),
+    "api/v1/answers/<uuid:answer_id>/events": Route(READER),
+    "api/v1/models": Route("signed in"),
+    "api/v1/chat/completions": Route("nobody", ("POST",), CHAT),  # the matter is in the body: test_chat
+    "v1/models": Route("signed in"),
+    "v1/chat/completions": Route("nobody", ("POST",), CHAT),
+    "api/v1/matters/<uuid:matter_id>/webhooks": Route(MANAGER),
+    "POST api/v1/matters/<uuid:matter_id>/webhooks": Route(MANAGER, ("POST",), HOOK),
+    "api/v1/webhooks/<uuid:webhook_id>": Route(MANAGER),
+    "DELETE api/v1/webhooks/<uuid:webhook_id>": Route(MANAGER, ("DELETE",)),
+    "api/v1/webhooks/<uuid:webhook_id>/deliveries": Route(MANAGER),
+    "api/v1/deliveries/<uuid:delivery_id>/replay": Route(MANAGER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/pause": Route(MANAGER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/resume": Route(MANAGER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/retry-failed": Route(MANAGER, ("POST",)),
@@ -134,6 +175,10 @@ API = {
     "api/v1/runs/<uuid:run_id>/verdicts/<uuid:document_id>": Route(MEMBER, ("PUT",), {"verdict": "yes"}),
 }
 ROUTES = {**PAGES, **API}
+KINDS = """
+    matter_id document_id answer_id upload_id transfer_id wall_id version_id job_id webhook_id delivery_id
+    run_id search_id
+    """.split()
 STAFF = "admin/"  # Django's admin: staff only, people and matters, no documents
 
 ROLES = {"owner": MANAGER, "member": MEMBER, "reader": READER, "outsider": None, "anonymous": None}
@@ -175,7 +220,7 @@ def test_every_operation_of_the_api_is_classified():
     }
     schema = api.get_openapi_schema(path_prefix="/")["paths"]
     offered = {(path, method.upper()) for path, item in schema.items() for method in item}
-    plain = {(re.sub(r"<(?:uuid|int):(\w+)>", r"{\1}", path), method) for path, method in known}
+    plain = {(re.sub(r"<(?:\w+:)?(\w+)>", r"{\1}", path), method) for path, method in known}
     assert offered <= plain
     assert {(path, method) for path, method in plain if "{" in path} <= offered
 
@@ -212,19 +257,7 @@ def targets(people: People) -> dict[str, dict[str, object]]:
     return {
         "own": objects(people.matter, people.owner),
         "foreign": objects(people.foreign, people.outsider),
-        "missing": {
-            name: uuid4()
-            for name in (
-                "matter_id",
-                "document_id",
-                "answer_id",
-                "run_id",
-                "upload_id",
-                "transfer_id",
-                "wall_id",
-                "search_id",
-            )
-        },
+        "missing": {name: uuid4() for name in KINDS},
     }
 
 
@@ -234,6 +267,10 @@ def objects(matter, user) -> dict[str, object]:
     version = Version.objects.create(
         document=document, number=1, sha256="0" * 64, size=1, state=state, created_by=user
     )
+    Page.objects.create(version=version, number=1, label="1", kind=Page.Kind.TEXT, start=0, text="Dear Sirs")
+    stored = blobs.path(matter.pk, version.sha256)
+    stored.parent.mkdir(parents=True, exist_ok=True)
+    stored.write_bytes(b"Dear Sirs")
     answer = Answer.objects.create(
         matter=matter, asker=user, question="Who pays?", state=Answer.State.NOTHING
     )
@@ -242,7 +279,10 @@ def objects(matter, user) -> dict[str, object]:
     upload = uploads.begin(matter, user)
     transfer = uploads.announce(upload, "b.txt", 4)
     group, _ = Group.objects.get_or_create(name="Litigation")
+    hook = Webhook.objects.create(matter=matter, by=user, url="https://hooks.example.com/")
     return {
+        "webhook_id": hook.pk,
+        "delivery_id": Delivery.objects.create(webhook=hook, event="document.done", subject=document.pk).pk,
         "matter_id": matter.pk,
         "document_id": document.pk,
         "answer_id": answer.pk,
@@ -250,6 +290,8 @@ def objects(matter, user) -> dict[str, object]:
         "upload_id": upload.pk,
         "transfer_id": transfer.pk,
         "search_id": saved.keep(user, matter, "Fees", "fee").pk,
+        "version_id": version.pk,
+        "job_id": Job.objects.create(matter=matter, version=version, state=Job.State.FAILED).pk,
         "wall_id": walls.raise_wall(matter, group, walls.Terms("Acted for the other side."), user).pk,
     }
 
@@ -264,7 +306,7 @@ def call(people: People, person: str, method: str, path: str, body: dict[str, ob
     client = Client(raise_request_exception=False)
     headers = {}
     user = getattr(people, person, None)
-    if path.startswith("/api/"):
+    if path.startswith(("/api/", "/v1/")):
         headers = people.token(user) if user else {}
         if method != "GET" and "documents" not in path.split("/")[-1]:
             return client.generic(
@@ -288,6 +330,7 @@ def fill(key: str, ids: dict[str, object]) -> str:
     path = "/" + key.split(" ")[-1] + ("?offset=0" if key.startswith("PATCH") else "")
     for name, value in ids.items():
         path = path.replace(f"<uuid:{name}>", str(value))
+    path = path.replace("<username>", "reader").replace("<number>", "1")
     return path.replace("<int:token_id>", "0")  # nobody's: whose they are is told in test_tokens
 
 

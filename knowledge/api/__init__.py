@@ -2,7 +2,24 @@
 
 from ninja.security import django_auth
 
-from knowledge.api import answers, documents, idempotency, matters, problems, runs, search, tokens, uploads
+from knowledge.api import (
+    answers,
+    chat,
+    documents,
+    events,
+    idempotency,
+    jobs,
+    matters,
+    members,
+    problems,
+    runs,
+    search,
+    service,
+    tokens,
+    uploads,
+    versions,
+    webhooks,
+)
 from knowledge.api.auth import TokenAuth
 from knowledge.api.bodies import JsonParser
 from knowledge.api.openapi import Api
@@ -16,6 +33,22 @@ api = Api(
     urls_namespace="api",
 )
 api.add_decorator(idempotency.once)
-for resource in (matters, documents, uploads, search, answers, runs, tokens):
+RESOURCES = (
+    matters,
+    members,
+    documents,
+    versions,
+    uploads,
+    jobs,
+    search,
+    answers,
+    events,
+    runs,
+    chat,
+    webhooks,
+    tokens,
+    service,
+)
+for resource in RESOURCES:
     api.add_router("", resource.router)
 problems.install(api)

@@ -10,6 +10,7 @@ from django.utils.deprecation import MiddlewareMixin
 from knowledge.api import idempotency, problems
 from knowledge.api.auth import ALLOWANCE
 
+OPENAI = ("/chat/completions", "/models")  # whose clients want to find an “error” in a problem
 PREFIXES = ("/api/", "/v1/")
 
 
@@ -19,6 +20,8 @@ class EnvelopeMiddleware(MiddlewareMixin):
             return response
         if response.status_code >= HTTPStatus.BAD_REQUEST and isinstance(response, HttpResponse):
             problems.unify(response)
+            if request.path.endswith(OPENAI):
+                problems.add_error(response)
         idempotency.keep(request, response)
         if allowance := request.META.get(ALLOWANCE):
             for name, value in allowance.headers().items():

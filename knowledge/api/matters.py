@@ -37,6 +37,18 @@ def get_matter(request: HttpRequest, matter_id: UUID) -> MatterOut:
     return MatterOut.of(access.matter_for(person_of(request), matter_id))
 
 
+@router.patch("/matters/{uuid:matter_id}", response=MatterOut, summary="Rename a matter")
+def rename_matter(request: HttpRequest, matter_id: UUID, body: MatterIn) -> MatterOut:
+    matter = access.matter_for(person_of(request), matter_id, Role.MANAGER)
+    return MatterOut.of(matters.rename(matter, body.name))
+
+
+@router.delete("/matters/{uuid:matter_id}", response={204: None}, summary="Delete a matter with all of it")
+def delete_matter(request: HttpRequest, matter_id: UUID) -> Status[None]:
+    matters.delete(access.matter_for(person_of(request), matter_id, Role.MANAGER))
+    return Status(204, None)
+
+
 @router.post("/matters/{uuid:matter_id}/pause", response=MatterOut, summary="Let its documents wait")
 def pause_matter(request: HttpRequest, matter_id: UUID) -> MatterOut:
     return MatterOut.of(matters.pause(access.matter_for(person_of(request), matter_id, Role.MANAGER)))

@@ -1,9 +1,12 @@
 """The API's description of itself: what the framework knows, and what holds for every operation."""
 
+import re
 from typing import Any
 
 from ninja import NinjaAPI
+from ninja.openapi import schema as description
 from ninja.openapi.schema import OpenAPISchema
+from ninja.schema import NinjaGenerateJsonSchema
 
 from knowledge.api import examples
 from knowledge.api.problems import MEDIA_TYPE
@@ -11,6 +14,7 @@ from knowledge.api.rights import needed
 
 JSON = "application/json"
 SAID = {
+    400: "The body is not JSON",
     401: "No valid token",
     403: "The role in the matter, or the right of the token, is missing",
     404: "There is nothing here, or you may not see it",
@@ -38,7 +42,20 @@ MATCH = {
     "schema": {"type": "string", "pattern": "^[!-~]*$"},
     "example": '"5d41402abc4b2a76b9719d911017c592"',
 }
+NESTED = re.compile(r"\b([A-Z]\w*)\.([A-Z]\w*)")
 Node = dict[str, Any]
+
+
+class Names(NinjaGenerateJsonSchema):
+    """Run.Kind and Evidence.Kind are two things: in the description they are RunKind and EvidenceKind."""
+
+    def get_defs_ref(self, core_mode_ref: Any) -> Any:
+        ref, mode = core_mode_ref
+        renamed: Any = (NESTED.sub(r"\1\2", ref), mode)
+        return super().get_defs_ref(renamed)
+
+
+description.NinjaGenerateJsonSchema = Names  # type: ignore[attr-defined]  # the framework has no option for it
 
 
 class Api(NinjaAPI):
@@ -53,7 +70,7 @@ class Api(NinjaAPI):
 
 def _complete(path: str, method: str, operation: Node, known: dict[str, Node]) -> None:
     _parameters(method, operation, known)
-    for status in _problems(path, operation):
+    for status in _problems(operation):
         operation["responses"].setdefault(status, {})
     for status, response in operation["responses"].items():
         if int(status) >= 400:
@@ -62,13 +79,11 @@ def _complete(path: str, method: str, operation: Node, known: dict[str, Node]) -
     _exemplify(operation, known)
 
 
-def _problems(path: str, operation: Node) -> list[int]:
+def _problems(operation: Node) -> list[int]:
     """Which errors an operation may give, by what it takes."""
-    found = [401, 403, 429, 503] if operation.get("security") else []
-    if "{" in path:
-        found.append(404)
+    found = [401, 403, 404, 429, 503] if operation.get("security") else []
     if operation.get("requestBody"):
-        found += [413, 415]
+        found += [400, 413, 415]
     if operation.get("requestBody") or operation["parameters"]:
         found.append(422)
     if any(each["name"] == "Idempotency-Key" for each in operation["parameters"]):

@@ -1,5 +1,6 @@
 """Errors of the API as RFC 9457 problem details."""
 
+import json
 from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
@@ -11,6 +12,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from inference.errors import InferenceError
+from knowledge import outbound
 from knowledge.api.auth import RightMissing
 from knowledge.api.cursors import BadCursor
 from knowledge.documents import Rejected
@@ -44,6 +46,14 @@ def unify(response: HttpResponse) -> None:
         response.headers["Content-Length"] = str(len(response.content))
 
 
+def add_error(response: HttpResponse) -> None:
+    """The problem with the member that clients of the OpenAI wire format look for."""
+    told = json.loads(response.content)
+    error = {"message": told["detail"], "type": told["title"], "code": told["status"]}
+    response.content = json.dumps({**told, "error": error}).encode()
+    response.headers["Content-Length"] = str(len(response.content))
+
+
 def install(api: NinjaAPI) -> None:
     """Every error of an operation, ours or the framework's, leaves the API in the one form."""
     for error, status in STATUSES.items():
@@ -62,6 +72,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     BadTerm: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooManySaved: HTTPStatus.CONFLICT,
     BadCursor: HTTPStatus.UNPROCESSABLE_ENTITY,
+    outbound.Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
     LastManager: HTTPStatus.CONFLICT,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -110,7 +121,9 @@ def _invalid(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 
     return problem(HTTPStatus.UNPROCESSABLE_ENTITY, "The request does not fit the schema.", errors=errors)
 
 
-def _http_error(request: HttpRequest, error: Any) -> HttpResponse:  # noqa: ARG001 - the framework's signature
+def _http_error(request: HttpRequest, error: Any) -> HttpResponse:
+    if error.status_code == HTTPStatus.FORBIDDEN and not request.user.is_authenticated:
+        return _unauthorized(request, error)  # a session's CSRF check comes before the question whose it is
     if isinstance(error.__cause__, HttpError):  # the framework wraps what the parser of bodies says
         error = error.__cause__
     return problem(HTTPStatus(error.status_code), str(error))

@@ -22,14 +22,14 @@ from knowledge.streams import give_back_connection
 # Routes whose reading tells nothing of a matter.
 SILENT = frozenset(
     """
-    login logout health matters sessions tokens api:list_matters api:list_tokens
+    login logout health matters sessions tokens api:list_matters api:list_tokens api:get_health
     api:api-root api:openapi-json api:openapi-view
     """.split()
 )
 # A list that renews itself is recorded once a minute.
 RENEWED = frozenset({"documents"})
 RENEWED_SECONDS = 60
-EXPORTS = frozenset({"document_file", "api:get_report"})
+EXPORTS = frozenset({"document_file", "api:get_report", "api:get_file", "api:export_matter"})
 PLACE = ("version", "page", "start", "end", "person", "username")
 
 

@@ -16,6 +16,7 @@ from knowledge.models.sign_in import SignIn
 from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
 from knowledge.models.wall import GroupMembership, Wall
+from knowledge.models.webhook import Delivery, Webhook
 from knowledge.models.wording import Wording
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "AuditText",
     "Citation",
     "Correspondent",
+    "Delivery",
     "Document",
     "Evidence",
     "Finding",
@@ -53,5 +55,6 @@ __all__ = [
     "Verdict",
     "Version",
     "Wall",
+    "Webhook",
     "Wording",
 ]

@@ -1,7 +1,5 @@
 """The documents of a matter: list, upload, download, retry, delete."""
 
-import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -9,21 +7,18 @@ from uuid import UUID
 
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
-from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from knowledge import access, blobs, streams, uploads
+from knowledge import access, blobs, downloads, streams, uploads
 from knowledge import documents as rows
 from knowledge.api.auth import person_of
 from knowledge.holds import Held
 from knowledge.models import Document, Matter, Role, Upload
 from knowledge.views import listing, viewer
 from knowledge.views.matters import rights
-
-PIECE = 1024 * 1024  # bytes sent at a time
 
 
 @dataclass(frozen=True)
@@ -82,24 +77,13 @@ async def file(request: HttpRequest, document_id: UUID) -> HttpResponseBase:
     name, path = await streams.in_thread(_original, request, document_id)
     if not path.is_file():
         return await streams.in_thread(render, request, "documents/gone.html", {"name": name}, status=410)
-    response = StreamingHttpResponse(_pieces(path), content_type="application/octet-stream")
-    response["Content-Length"] = path.stat().st_size
-    response["Content-Disposition"] = content_disposition_header(as_attachment=True, filename=name)
-    response["X-Content-Type-Options"] = "nosniff"
-    response["Cache-Control"] = "private, no-store"
-    return response
+    return downloads.of(path, name)
 
 
 def _original(request: HttpRequest, document_id: UUID) -> tuple[str, Path]:
     document = access.document_for(request.user, document_id)
     version = viewer.version_of(request, document)
     return document.name, blobs.path(document.matter_id, version.sha256)
-
-
-async def _pieces(path: Path) -> AsyncIterator[bytes]:
-    with path.open("rb") as handle:
-        while piece := await asyncio.to_thread(handle.read, PIECE):
-            yield piece
 
 
 @require_POST

@@ -1,0 +1,218 @@
+"""The OpenAI wire format: a matter is a model, and what it says has its citations in it.
+
+It is also served at /v1/chat/completions and /v1/models, where such clients look for it.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from inference.errors import InferenceError
+from knowledge import access, answers, streams, writing
+from knowledge.api import cursors
+from knowledge.api.auth import person_of, watch
+from knowledge.draft import Event, told
+from knowledge.models import Answer, Citation, Matter
+from knowledge.pins import at
+from knowledge.search import BadQuery
+
+router = Router(tags=["OpenAI"])
+MODEL = "matter:"
+UNVERIFIED = " [not verified]"
+
+
+class Part(Schema):
+    type: str = Field(examples=["text"])
+    text: str = ""
+
+
+class Message(Schema):
+    role: str = Field(examples=["user"])
+    content: str | list[Part] = Field(examples=["What is the limit of liability?"])
+
+    def words(self) -> str:
+        if isinstance(self.content, str):
+            return self.content
+        return "\n".join(part.text for part in self.content if part.type == "text")
+
+
+class ChatIn(Schema):
+    model: str = Field(
+        max_length=100,
+        description="`matter:` and the id of a matter.",
+        examples=["matter:6f1c2b1e-8a54-4d0e-9a3b-0d6a5f0c7e11"],
+    )
+    messages: list[Message] = Field(
+        min_length=1, max_length=1000, description="The last one of the user is the question."
+    )
+    stream: bool = False
+
+
+class ModelOut(Schema):
+    id: str = Field(examples=["matter:6f1c2b1e-8a54-4d0e-9a3b-0d6a5f0c7e11"])
+    object: str = Field("model", examples=["model"])
+    created: int
+    owned_by: str = Field("pincite", examples=["pincite"])
+    name: str = Field(description="Of the matter.")
+
+
+class ModelsOut(Schema):
+    object: str = Field("list", examples=["list"])
+    data: list[ModelOut]
+
+
+class ChatMessageOut(Schema):
+    role: str = Field("assistant", examples=["assistant"])
+    content: str
+
+
+class ChoiceOut(Schema):
+    index: int = 0
+    message: ChatMessageOut
+    finish_reason: str = Field("stop", examples=["stop"])
+
+
+class ChatOut(Schema):
+    id: str = Field(description="The id of the answer, as /answers/{answer_id} knows it.")
+    object: str = Field("chat.completion", examples=["chat.completion"])
+    created: int
+    model: str
+    choices: list[ChoiceOut]
+    citations: list[dict[str, Any]] = Field(description="Document, page, span and verbatim quote of each.")
+
+
+@router.get("/models", response=ModelsOut, summary="Your matters, as models")
+def list_models(request: HttpRequest, place: Query[cursors.Place]) -> ModelsOut:
+    rows = access.matters_of(person_of(request)).order_by("name", "pk")[: place.limit]
+    return ModelsOut(object="list", data=[_model(row) for row in rows])
+
+
+@router.post(
+    "/chat/completions",
+    response={200: ChatOut},
+    summary="Ask a matter in the OpenAI wire format",
+    openapi_extra={"responses": {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}},
+)
+def complete(request: HttpRequest, body: ChatIn) -> HttpResponseBase | ChatOut:
+    """Sentences carry the numbers of their citations; one that the sources do not carry says so."""
+    person = person_of(request)
+    matter = access.matter_for(person, _matter_id(body.model))
+    asked = [message.words() for message in body.messages if message.role == "user"]
+    if not asked:
+        raise BadQuery("There is no message of the user.")
+    answer = answers.ask(access.scope_for(person, matter), matter, person, asked[-1])
+    if body.stream:
+        return _stream(answer, body.model, watch(request, matter.pk))
+    for _ in writing.write(answer.pk, lambda: False):
+        pass
+    answer = access.answer_for(person, answer.pk)  # again: writing took its time
+    if answer.state == Answer.State.FAILED:
+        raise InferenceError(answer.reason)
+    return _whole(answer, body.model)
+
+
+def _matter_id(model: str) -> UUID:
+    try:
+        return UUID(model.removeprefix(MODEL))
+    except ValueError as error:
+        raise Http404("No such matter.") from error
+
+
+def _model(matter: Matter) -> ModelOut:
+    created = int(matter.created.timestamp())
+    return ModelOut(
+        id=f"{MODEL}{matter.pk}", object="model", created=created, owned_by="pincite", name=matter.name
+    )
+
+
+def _whole(answer: Answer, model: str) -> ChatOut:
+    cited = [told(row) for row in answer.citations.select_related("version__document")]
+    said = [_sentence(row["text"], row["citations"]) for row in answer.sentences]
+    content = " ".join(said) + _sources(cited) or answer.reason
+    choice = ChoiceOut(
+        index=0, message=ChatMessageOut(role="assistant", content=content), finish_reason="stop"
+    )
+    return ChatOut(
+        id=str(answer.pk),
+        object="chat.completion",
+        created=int(answer.created.timestamp()),
+        model=model,
+        choices=[choice],
+        citations=cited,
+    )
+
+
+def _sentence(text: str, numbers: Iterable[int]) -> str:
+    marks = "".join(f" [{number}]" for number in numbers)
+    return text + (marks or UNVERIFIED)
+
+
+def _sources(cited: list[dict[str, Any]]) -> str:
+    if not cited:
+        return ""
+    lines = [
+        f"[{row['number']}] {row['document']}, {at(row['page_label'])}: “{row['quote']}”" for row in cited
+    ]
+    return "\n\nSources:\n" + "\n".join(lines)
+
+
+def _stream(answer: Answer, model: str, allowed: streams.Allowed) -> StreamingHttpResponse:
+    keys = [
+        told(row)
+        for row in answer.citations.filter(origin=Citation.Origin.KEY).select_related("version__document")
+    ]
+    streams.give_back_connection()
+    response = StreamingHttpResponse(_chunks(answer, model, keys, allowed), content_type="text/event-stream")
+    response["X-Accel-Buffering"] = "no"
+    return response
+
+
+async def _chunks(
+    answer: Answer, model: str, keys: list[dict[str, Any]], allowed: streams.Allowed
+) -> AsyncIterator[bytes]:
+    """Whole checked sentences; then the sources and the end. A stream that is revoked just stops."""
+    chunks = _Chunks(answer, model, keys)
+    events = streams.server_sent(lambda cancelled: chunks.of(writing.write(answer.pk, cancelled)), allowed)
+    async for frame in events:
+        yield frame.removeprefix(b"event: chunk\n")  # other frames are comments that keep the line open
+    if chunks.is_complete:
+        yield b"data: [DONE]\n\n"
+
+
+class _Chunks:
+    """The events of an answer as chunks of a chat completion."""
+
+    def __init__(self, answer: Answer, model: str, keys: list[dict[str, Any]]) -> None:
+        self._answer, self._model = answer, model
+        self._cited = {row["number"]: row for row in keys}
+        self.is_complete = False
+
+    def of(self, events: Iterator[Event]) -> Iterator[Event]:
+        yield self._chunk({"role": "assistant", "content": ""})
+        for event in events:
+            if event.kind == "sentence":
+                self._cited |= {row["number"]: row for row in event.data["citations"]}
+                numbers = [row["number"] for row in event.data["citations"]]
+                yield self._chunk({"content": _sentence(event.data["text"], numbers) + " "})
+            elif event.kind in {"problem", "busy"}:
+                yield self._chunk({"content": f"\n{event.data['reason']}"})
+        sources = _sources([self._cited[number] for number in sorted(self._cited)])
+        yield self._chunk({"content": sources or self._answer.reason})
+        yield self._chunk({}, "stop")
+        self.is_complete = True
+
+    def _chunk(self, delta: dict[str, str], finish: str | None = None) -> Event:
+        choice = {"index": 0, "delta": delta, "finish_reason": finish}
+        told = {
+            "id": str(self._answer.pk),
+            "object": "chat.completion.chunk",
+            "created": int(self._answer.created.timestamp()),
+            "model": self._model,
+            "choices": [choice],
+        }
+        return Event("chunk", told)

@@ -1,0 +1,90 @@
+"""The service itself: whether it is well, how much is used, and everything of a matter in one file."""
+
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import asdict
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from ninja import Query, Router, Schema
+from pydantic import Field
+
+from knowledge import access, documents, streams, usage
+from knowledge.api import cursors
+from knowledge.api.auth import person_of
+from knowledge.api.schemas import AnswerOut, DocumentOut, MatterOut
+from knowledge.models import Matter
+from knowledge.views.health import health as state
+
+router = Router(tags=["service"])
+NDJSON = {"schema": {"type": "string"}, "example": '{"kind": "matter", "id": "…"}\n{"kind": "document"}\n'}
+
+
+class HealthOut(Schema):
+    status: str = Field(description="ok, or degraded.", examples=["ok"])
+    database: bool
+    broker: bool
+    index: bool
+
+
+class UsageOut(Schema):
+    documents: int
+    versions: int
+    pages: int
+    passages: int
+    bytes: int
+    characters: int
+    answers: int
+    answers_lately: int = Field(description="In the last 30 days.")
+    seconds_generating: float = Field(description="In the last 30 days.")
+
+
+@router.get(
+    "/health", response={200: HealthOut, 503: HealthOut}, auth=None, summary="Whether the service is well"
+)
+def get_health(request: HttpRequest) -> HttpResponse:
+    return state(request)
+
+
+@router.get("/matters/{uuid:matter_id}/usage", response=UsageOut, summary="How much is in it and used")
+def get_usage(request: HttpRequest, matter_id: UUID) -> UsageOut:
+    return UsageOut(**asdict(usage.of(access.matter_for(person_of(request), matter_id))))
+
+
+@router.get("/matters/{uuid:matter_id}/answers", response=list[AnswerOut], summary="Answers, newest first")
+def list_answers(
+    request: HttpRequest, response: HttpResponse, matter_id: UUID, at: Query[cursors.Place]
+) -> list[AnswerOut]:
+    rows = access.matter_for(person_of(request), matter_id).answers.all()
+    return [AnswerOut.of(row) for row in cursors.piece(request, response, rows, ("-created", "-pk"), at)]
+
+
+@router.get(
+    "/matters/{uuid:matter_id}/export",
+    summary="The matter, its documents and answers, a line of JSON for each",
+    openapi_extra={"responses": {200: {"content": {"application/x-ndjson": NDJSON}}}},
+)
+def export_matter(request: HttpRequest, matter_id: UUID) -> StreamingHttpResponse:
+    matter = access.matter_for(person_of(request), matter_id)
+    response = StreamingHttpResponse(_streamed(matter), content_type="application/x-ndjson")
+    response["Content-Disposition"] = f'attachment; filename="matter-{matter.pk}.ndjson"'
+    return response
+
+
+async def _streamed(matter: Matter) -> AsyncIterator[bytes]:
+    """Line by line, so that a large matter is never held in memory."""
+    lines = _lines(matter)
+    while line := await streams.in_thread(next, lines, b""):
+        yield line
+
+
+def _lines(matter: Matter) -> Iterator[bytes]:
+    yield _line("matter", MatterOut.of(matter))
+    for document in documents.listing(matter).iterator(chunk_size=200):
+        yield _line("document", DocumentOut.of(document))
+    for answer in matter.answers.order_by("created").iterator(chunk_size=200):
+        yield _line("answer", AnswerOut.of(answer))
+
+
+def _line(kind: str, row: Schema) -> bytes:
+    told = row.model_dump_json()
+    return f'{{"kind": "{kind}", {told[1:]}\n'.encode()

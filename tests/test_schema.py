@@ -1,0 +1,85 @@
+"""The description of the API against the API: schemathesis calls every operation as it describes itself.
+
+No response is a 5xx, each fits its schema, no operation answers without a token. The long run makes up more
+calls for each operation (PINCITE_TEST_EXAMPLES) and adds those at the edges of the schemas.
+"""
+
+import os
+from collections.abc import Callable
+
+import pytest
+import schemathesis
+from django.core.signals import request_finished, request_started
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from hypothesis import HealthCheck, given, settings
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+EXAMPLES = int(os.environ.get("PINCITE_TEST_EXAMPLES", "3"))
+# Streams are consumed at once here; in service they go through ASGI.
+pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
+
+
+@pytest.fixture
+def rest(people):
+    """The API in this process; as in Django's own client its database connection outlives each call."""
+    signals = (request_started, request_finished)
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    phases = {"coverage": {"enabled": EXAMPLES > 10}}
+    config = schemathesis.Config.from_dict({"phases": phases})
+    yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application(), config=config)
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+bounded = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+)
+
+
+def made_up(schema, call: Callable[[schemathesis.Case], None]) -> dict[str, str]:
+    """What went wrong, by operation, when each is called as it may be."""
+    wrong = {}
+    for result in schema.get_all_operations():
+        operation = result.ok()
+        run = bounded(given(case=operation.as_strategy())(call))
+        try:
+            run()
+        except (Exception, BaseExceptionGroup) as error:  # noqa: BLE001 - every finding of every operation is wanted
+            wrong[operation.label] = told(error)
+    return wrong
+
+
+def told(error: BaseException) -> str:
+    each = error.exceptions if isinstance(error, BaseExceptionGroup) else [error]
+    return " | ".join(f"{type(one).__name__}: {str(one)[:300]}" for one in each)
+
+
+def test_each_operation_keeps_to_its_description(rest, people):
+    headers = people.token(people.owner)
+
+    def call(case: schemathesis.Case) -> None:
+        # What a schema cannot say (that a question is asked at all) may be refused.
+        case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
+
+    wrong = made_up(rest, call)
+    print("\n".join(f"{label}: {found}" for label, found in wrong.items()))
+    assert wrong == {}
+
+
+def test_without_a_token_nothing_is_told(rest, people):
+    statuses = {}
+
+    def call(case: schemathesis.Case) -> None:
+        statuses.setdefault(case.operation.label, set()).add(case.call().status_code)
+
+    assert made_up(rest, call) == {}
+    public = statuses.pop("GET /api/v1/health")
+    assert public <= {200, 503}
+    assert len(statuses) > 50
+    assert {label: each for label, each in statuses.items() if not each <= {400, 401, 404}} == {}
