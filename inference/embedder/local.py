@@ -13,6 +13,7 @@ from sentence_transformers import SentenceTransformer
 from inference import folder
 from inference.device import choose_device, cpu_has_bf16
 from inference.embedder import EmbedderConfig
+from inference.embedder.bert import Bert, batches
 from inference.errors import ModelMissing
 from inference.turns import Turns
 
@@ -33,16 +34,26 @@ class LocalEmbedder:
         self._model = _load(place, self._device)
         self.dimensions = int(self._model.get_embedding_dimension() or 0)
         self._batch_size = config.batch_size
+        self._bert = _fast_pass(self._model, self._device)
         self._turns = Turns()
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) in the order of the texts. Similar lengths share a batch, so that little is padding."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
+        if self._bert is not None:
+            tokens = self._bert.tokens(texts)
+            for batch in batches([len(each) for each in tokens], self._batch_size):
+                with self._turns:
+                    vectors[batch] = self._bert.vectors([tokens[i] for i in batch])
+            return vectors
         for batch in _by_length(texts, self._batch_size):
             vectors[batch] = self._forward(self._model.encode_document, [texts[i] for i in batch])
         return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
+        if self._bert is not None:
+            alone: NDArray[np.float32] = self.embed_passages([text])[0]
+            return alone
         vector: NDArray[np.float32] = self._forward(self._model.encode_query, [text])[0]
         return vector
 
@@ -68,6 +79,14 @@ def _load(place: Path, device: torch.device) -> SentenceTransformer:
         raise ModelMissing(f"The model in “{place}” cannot be loaded: {error}") from error
 
 
+def _fast_pass(model: SentenceTransformer, device: torch.device) -> Bert | None:
+    """Our own forward pass, on a CPU for which torch has its kernels and for a model that it computes."""
+    has_kernels = hasattr(torch.ops.mkldnn, "_linear_pointwise")
+    if device.type != "cpu" or not has_kernels or not Bert.fits(model):
+        return None
+    return Bert(model, torch.bfloat16 if cpu_has_bf16() else torch.float32)
+
+
 def _by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:
     """Positions of the texts, longest first, in batches."""
     order = sorted(range(len(texts)), key=lambda i: -len(texts[i]))
@@ -76,10 +95,6 @@ def _by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:
 
 
 def _precision(device: torch.device) -> AbstractContextManager[Any]:
-    """On a CPU with bf16 the matrix products run in it, the rest stays fp32.
-
-    Measured with the default model: 1.7 times faster, cosine to fp32 above 0.9999, the same best hit for
-    every query. Dynamic int8 was dropped: up to 2.3 times faster, but only 74 % of the ten best hits stayed.
-    """
+    """On a CPU with bf16 the matrix products run in it, the rest stays fp32: 1.7 times faster."""
     fast = device.type == "cpu" and cpu_has_bf16()
     return torch.autocast("cpu", dtype=torch.bfloat16) if fast else nullcontext()
