@@ -42,9 +42,9 @@ def work(lease: jobs.Lease) -> None:
         except jobs.LeaseLost:
             raise
         except ParserKilled as error:
-            jobs.retry_later(lease, str(error)) if error.code == "crashed" else jobs.fail(lease, str(error))
+            (jobs.retry_later if error.code == "crashed" else jobs.fail)(lease, str(error), error.code)
         except ParseError as error:
-            jobs.fail(lease, str(error))
+            jobs.fail(lease, str(error), error.code)
         except (InferenceError, IndexUnavailable, OSError) as error:
             logger.warning("Job %s: %s", lease.job_id, error)
             jobs.retry_later(lease, str(error))
@@ -87,12 +87,16 @@ class Reading:
     def blob(self) -> Path:
         return blobs.path(self.version.document.matter_id, self.version.sha256)
 
-    def parse(self, ocr: Ocr, only: Sequence[int] = ()) -> Parsed:
+    def parse(self, ocr: Ocr | Sequence[int]) -> Parsed:
         """Raises LeaseLost as soon as the job is known to be somebody else's."""
-        self.lease.report("reading scans" if only else "parsing")
+        self.lease.report("parsing" if isinstance(ocr, str) else "reading scans")
         try:
             return sandbox.parse_in_child(
-                self.blob, self.version.document.name, ocr=ocr, only=only, is_cancelled=self.lease.lost.is_set
+                self.blob,
+                self.version.document.name,
+                ocr=ocr,
+                password=self.lease.rows().values_list("password", flat=True).first() or "",
+                is_cancelled=self.lease.lost.is_set,
             )
         except sandbox.Cancelled as error:
             raise jobs.LeaseLost from error
@@ -130,7 +134,7 @@ def _read_scans(reading: Reading, scanned: list[int], others: Sequence[Page] = (
     if not scanned:
         return
     try:
-        read = [page for page in reading.parse("only", scanned).pages if page.number in set(scanned)]
+        read = [page for page in reading.parse(scanned).pages if page.number in set(scanned)]
     except ParseError as error:
         if not reading.done:
             raise
@@ -183,7 +187,7 @@ def _settle(reading: Reading, *, has_attachments: bool) -> None:
     version, lease = reading.version, reading.lease
     state, note = verdict.of(reading.done, reading.notes, has_attachments=has_attachments)
     if state == Version.State.FAILED:
-        jobs.fail(lease, note)
+        jobs.fail(lease, note, Version.Reason.UNREADABLE)
         return
     near = similar.find(version)
     pages.describe_text(version)

@@ -65,17 +65,19 @@ def parse_in_child(
     name: str,
     limits: Limits = Limits(),
     *,
-    ocr: Ocr = "now",
-    only: Sequence[int] = (),
+    ocr: Ocr | Sequence[int] = "now",
+    password: str = "",
     is_cancelled: Callable[[], bool] = lambda: False,
 ) -> Parsed:
     """Parse a file in a sandboxed child. Raises ParseError (permanent), ParserKilled or Cancelled.
 
-    `ocr` "later" leaves pages that are pictures as kind "pending"; "only" reads just the pages of `only`.
+    `ocr` "later" leaves pages that are pictures as kind "pending"; with numbers just those pages are read.
     """
     scratch = Path(tempfile.mkdtemp(prefix="pincite-parse-"))
-    words = [str(path.resolve()), name.replace("\x00", ""), ocr, ",".join(map(str, only))]
+    how, only = (ocr, "") if isinstance(ocr, str) else ("only", ",".join(map(str, ocr)))
+    words = [str(path.resolve()), name.replace("\x00", ""), how, only]
     try:
+        exchange.give_password(scratch, password)
         _run(_command(limits, *words), scratch, limits, is_cancelled)
         _check_output(scratch, limits)
         _log_complaints(scratch)

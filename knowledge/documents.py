@@ -158,9 +158,9 @@ def _first_with(matter: Matter, sha256: str, document: Document) -> Version | No
     return None
 
 
-def queue_again(version: Version) -> Job:
+def queue_again(version: Version, password: str = "") -> Job:
     """A job, with fresh attempts, that reads this version."""
-    job = Job.objects.create(version=version, matter_id=version.document.matter_id)
+    job = Job.objects.create(version=version, matter_id=version.document.matter_id, password=password[:200])
     queue.wake_after_commit(job.pk)
     return job
 
@@ -190,14 +190,17 @@ def _lock(matter_id: UUID) -> None:
     Matter.objects.select_for_update().get(pk=matter_id)
 
 
-def retry(document: Document) -> Job:
-    """Queue a document that failed or was cancelled again, with fresh attempts. Raises NotFailed."""
+def retry(document: Document, password: str = "") -> Job:
+    """Queue a document that failed or was cancelled again, with fresh attempts. Raises NotFailed.
+
+    The password of an encrypted one is forgotten as soon as it was tried.
+    """
     with transaction.atomic():
         version = document.versions.order_by("-number")[0]
         failed = Version.objects.filter(pk=version.pk, state__in=Version.RETRIABLE)
-        if not failed.update(state=Version.State.WAITING, note=""):
+        if not failed.update(state=Version.State.WAITING, note="", reason=""):
             raise NotFailed
-        job = queue_again(version)
+        job = queue_again(version, password)
         _record(Act.CHANGE, document, state="queued again")
         return job
 
@@ -299,6 +302,7 @@ def listing(matter: Matter) -> QuerySet[Document]:
     job = Job.objects.filter(version__document=OuterRef("pk")).order_by("-created")
     return matter.documents.annotate(
         state=Subquery(newest.values("state")[:1]),
+        reason=Subquery(newest.values("reason")[:1]),
         note=Subquery(newest.values("note")[:1]),
         title=Subquery(newest.values("title")[:1]),
         media_type=Subquery(newest.values("media_type")[:1]),

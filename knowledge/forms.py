@@ -110,6 +110,9 @@ class FilterForm(forms.Form):
     state = forms.ChoiceField(
         required=False, choices=[("", "Any status"), *Version.State.choices], label="Status"
     )
+    reason = forms.ChoiceField(
+        required=False, choices=[("", "Any reason"), *Version.Reason.choices], label="Reason"
+    )
     page = forms.IntegerField(required=False, min_value=1, widget=forms.HiddenInput)
 
 

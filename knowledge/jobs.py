@@ -171,17 +171,19 @@ def finish(lease: Lease) -> None:
 
 
 @transaction.atomic
-def fail(lease: Lease, reason: str) -> None:
+def fail(lease: Lease, note: str, reason: str = Version.Reason.GIVEN_UP) -> None:
     """Quarantine: the job is over, its document or run says why, and a person may retry it."""
-    _end(lease, Job.State.FAILED, reason)
-    _tell(lease, state=Version.State.FAILED, note=reason)
+    _end(lease, Job.State.FAILED, note)
+    _tell(lease, state=Version.State.FAILED, note=note)
+    if lease.kind == Job.Kind.INGEST:
+        Version.objects.filter(pk=lease.subject_id).update(reason=reason)
 
 
 @transaction.atomic
-def retry_later(lease: Lease, reason: str) -> None:
+def retry_later(lease: Lease, reason: str, code: str = Version.Reason.GIVEN_UP) -> None:
     """A transient failure: due again after a pause, or quarantined when the attempts are used up."""
     if lease.attempt >= ATTEMPTS:
-        fail(lease, f"{reason} (given up after {ATTEMPTS} attempts)")
+        fail(lease, f"{reason} (given up after {ATTEMPTS} attempts)", code)
         return
     due = timezone.now() + BACK_OFF * 2 ** (lease.attempt - 1)
     if not lease.rows().update(state=Job.State.DUE, due_at=due, lease_until=None, reason=reason, stage=""):
@@ -201,7 +203,12 @@ def give_turn(lease: Lease) -> None:
 def cancel(version: Version, reason: str) -> bool:
     """End the work on a version; a worker at it stops at its next step. False if there is none."""
     ended = Job.objects.filter(version=version, state__in=OPEN).update(
-        state=Job.State.CANCELLED, reason=reason, lease_until=None, finished=timezone.now(), stage=""
+        state=Job.State.CANCELLED,
+        reason=reason,
+        lease_until=None,
+        finished=timezone.now(),
+        stage="",
+        password="",
     )
     if ended:
         unsettled = Version.objects.filter(pk=version.pk, state__in=Version.WORKING)
@@ -211,7 +218,7 @@ def cancel(version: Version, reason: str) -> bool:
 
 def _end(lease: Lease, state: Job.State, reason: str) -> None:
     ended = lease.rows().update(
-        state=state, reason=reason, lease_until=None, finished=timezone.now(), stage=""
+        state=state, reason=reason, lease_until=None, finished=timezone.now(), stage="", password=""
     )
     if not ended:
         raise LeaseLost

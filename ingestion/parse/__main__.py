@@ -22,7 +22,7 @@ STUMBLED = "The file cannot be read: it is damaged or unusual. Save it again, or
 
 def _file(path: str, name: str, ocr: str, only: str) -> File:
     numbers = frozenset(int(number) for number in only.split(",") if number)
-    return File(Path(path), name, cast(Ocr, ocr), numbers)
+    return File(Path(path), name, cast(Ocr, ocr), numbers, exchange.take_password(Path.cwd()))
 
 
 def main() -> None:

@@ -14,6 +14,7 @@ from ingestion.parse.errors import Code, ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Kind, Page, Parsed, Refusal
 
 RESULT = "result.json"
+PASSWORD = "password"  # noqa: S105 - the name of a file
 OUT_OF_MEMORY = "Reading the file needed more memory than is allowed."
 MOST_BYTES = 512 * 1024**2
 MOST_RESULT_BYTES = 256 * 1024**2  # all text of one file
@@ -37,6 +38,19 @@ def write(scratch: Path, parsed: Parsed) -> None:
         "refused": [asdict(refusal) for refusal in parsed.refused],
     }
     (scratch / RESULT).write_text(json.dumps(result), encoding="utf-8")
+
+
+def give_password(scratch: Path, password: str) -> None:
+    """By a file, because everybody on a machine can read command lines."""
+    if password:
+        (scratch / PASSWORD).write_text(password, encoding="utf-8")
+
+
+def take_password(scratch: Path) -> str:
+    file = scratch / PASSWORD
+    password = file.read_text(encoding="utf-8") if file.exists() else ""
+    file.unlink(missing_ok=True)
+    return password
 
 
 def write_error(scratch: Path, error: ParseError) -> None:

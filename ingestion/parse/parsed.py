@@ -18,6 +18,7 @@ class File:
     name: str
     ocr: Ocr = "now"
     only: frozenset[int] = frozenset()  # the pages that "only" reads
+    password: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True)

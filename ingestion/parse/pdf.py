@@ -24,7 +24,7 @@ MOST_PIXELS = 40_000_000
 
 
 def parse(file: File) -> Parsed:
-    with closing(_open(file.path)) as document:
+    with closing(_open(file.path, file.password)) as document:
         if len(document) > MOST_PAGES:
             raise ParseError(
                 "too_many_pages", f"The file has {len(document):,} pages; the limit is {MOST_PAGES:,}."
@@ -36,15 +36,14 @@ def parse(file: File) -> Parsed:
     return Parsed("application/pdf", pages, title=found.get("title", ""), metadata=found)
 
 
-def _open(path: Path) -> Any:
+def _open(path: Path, password: str) -> Any:
     try:
-        document = pdfium.PdfDocument(path)
+        document = pdfium.PdfDocument(path, password=password or None)
         pages = len(document)
     except pdfium.PdfiumError as error:
         if "password" in str(error).lower():
-            raise ParseError(
-                "encrypted", "The PDF is protected by a password: remove it and upload the file again."
-            ) from error
+            told = "That password does not open the PDF" if password else "The PDF is protected by a password"
+            raise ParseError("encrypted", f"{told}: give its password and try again.") from error
         raise ParseError("damaged", "The PDF is damaged: print or save it again as a PDF.") from error
     if pages == 0:
         raise ParseError("damaged", "The PDF is damaged: it has no pages.")

@@ -4,7 +4,7 @@ from http import HTTPStatus
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
-from ninja import File, Form, Query, Router, Status, UploadedFile
+from ninja import File, Form, Query, Router, Schema, Status, UploadedFile
 
 from knowledge import access, documents
 from knowledge.api import cursors
@@ -12,16 +12,29 @@ from knowledge.api.auth import person_of
 from knowledge.api.descriptions import DocumentDetailOut, detail_out
 from knowledge.api.problems import problem
 from knowledge.api.schemas import AddedOut, CountOut, DocumentOut, Problem, document_out
-from knowledge.models import Role
+from knowledge.models import Role, Version
 
 router = Router(tags=["documents"])
 
 
+class Wanted(Schema):
+    """Which documents to list."""
+
+    state: Version.State | None = None
+    reason: Version.Reason | None = None
+
+
 @router.get("/matters/{uuid:matter_id}/documents", response=list[DocumentOut], summary="Documents and status")
 def list_documents(
-    request: HttpRequest, response: HttpResponse, matter_id: UUID, at: Query[cursors.Place]
+    request: HttpRequest,
+    response: HttpResponse,
+    matter_id: UUID,
+    at: Query[cursors.Place],
+    wanted: Query[Wanted],
 ) -> list[DocumentOut]:
+    """All of them, or those in a `state`, or those that failed for a `reason`."""
     rows = documents.listing(access.matter_for(person_of(request), matter_id))
+    rows = rows.filter(**wanted.model_dump(exclude_none=True))
     return [DocumentOut.of(row) for row in cursors.piece(request, response, rows, ("path", "pk"), at)]
 
 
@@ -52,10 +65,13 @@ def get_document(request: HttpRequest, document_id: UUID) -> DocumentDetailOut:
     response={202: DocumentOut, 409: Problem},
     summary="Process a failed document again",
 )
-def retry_document(request: HttpRequest, document_id: UUID) -> HttpResponse | Status[DocumentOut]:
+def retry_document(
+    request: HttpRequest, document_id: UUID, password: Form[str] = ""
+) -> HttpResponse | Status[DocumentOut]:
+    """With the `password` of a file whose `reason` is “encrypted”; it is forgotten when it was tried."""
     document = access.document_for(person_of(request), document_id, Role.MANAGER)
     try:
-        documents.retry(document)
+        documents.retry(document, password)
     except documents.NotFailed as error:
         return problem(HTTPStatus.CONFLICT, str(error))
     return Status(202, document_out(document))

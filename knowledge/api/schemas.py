@@ -125,6 +125,7 @@ class DocumentOut(Schema):
     size: int = Field(description="Bytes of the newest version.")
     version: int = Field(description="Number of the newest version.")
     state: Version.State
+    reason: Version.Reason | None = Field(description="Why it failed, in a word.")
     note: str = Field(description="Why it failed or is searchable only in part.")
     same_as: str = Field(description="Path of the document with the same bytes, which is read in its place.")
     near: str = Field(description="Path of an earlier document that says almost the same.")
@@ -148,6 +149,7 @@ class DocumentOut(Schema):
             state=Version.State(row.state),
             same_as=row.same_as or "",
             near=row.near or "",
+            reason=Version.Reason(row.reason) if row.reason else None,
             note=row.note or "",
             pages=row.page_count or 0,
             stage=row.stage or "",

@@ -57,6 +57,23 @@ class Version(Description):
         CANCELLED = "cancelled", "Cancelled"
         FAILED = "failed", "Failed"
 
+    class Reason(models.TextChoices):
+        """Why it failed, in a word that lists can be filtered by; `note` is the sentence for people."""
+
+        ENCRYPTED = "encrypted", "Asks for a password"
+        DAMAGED = "damaged", "Damaged"
+        UNSUPPORTED = "unsupported", "Of a type that cannot be read"
+        EMPTY = "empty", "Empty"
+        UNREADABLE = "unreadable", "No text could be read"
+        TOO_LARGE = "too_large", "Too large"
+        TOO_MANY_PAGES = "too_many_pages", "Too many pages"
+        BOMB = "bomb", "Built to do harm"
+        UNSAFE_ARCHIVE = "unsafe_archive", "Unsafe archive"
+        TIMEOUT = "timeout", "Took too long"
+        MEMORY = "memory", "Needed too much memory"
+        CRASHED = "crashed", "Crashed its reader"
+        GIVEN_UP = "given_up", "Given up after several tries"
+
     WORKING = (State.WAITING, State.PROCESSING)
     RETRIABLE = (State.FAILED, State.CANCELLED)
 
@@ -68,6 +85,7 @@ class Version(Description):
     media_type = models.CharField(max_length=120, blank=True)
     metadata = models.JSONField(default=dict)
     state = models.CharField(max_length=20, choices=State.choices, default=State.WAITING)
+    reason = models.CharField(max_length=20, choices=Reason.choices, blank=True)
     note = models.TextField(blank=True)  # why it failed or is searchable only in part, for people
     characters = models.PositiveIntegerField(default=0)
     # The first file of the matter with the same bytes; that one is read in place of this.

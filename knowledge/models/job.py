@@ -43,6 +43,9 @@ class Job(models.Model):
     # A running job belongs to whoever holds its newest fence, until the lease runs out.
     fence = models.PositiveIntegerField(default=0)
     lease_until = models.DateTimeField(null=True)
+    password = models.CharField(
+        max_length=200, blank=True
+    )  # of an encrypted file; forgotten with the job's end
     stage = models.CharField(max_length=20, blank=True)
     progress = models.PositiveIntegerField(default=0)
     total = models.PositiveIntegerField(default=0)

@@ -90,7 +90,7 @@ def _original(request: HttpRequest, document_id: UUID) -> tuple[str, Path]:
 def retry(request: HttpRequest, document_id: UUID) -> HttpResponse:
     document = access.document_for(request.user, document_id, Role.MANAGER)
     try:
-        rows.retry(document)
+        rows.retry(document, request.POST.get("password", ""))
         messages.success(request, f"“{document.name}” is queued again.")
     except rows.NotFailed as error:
         messages.error(request, str(error))

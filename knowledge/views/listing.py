@@ -17,8 +17,8 @@ from knowledge.models import Matter, Version
 
 PER_PAGE = 100
 FIELDS = (
-    "pk", "path", "state", "note", "same_as", "near", "size", "version_number", "page_count", "stage",
-    "progress", "total",
+    "pk", "path", "state", "reason", "note", "same_as", "near", "size", "version_number", "page_count",
+    "stage", "progress", "total",
 )  # fmt: skip
 Place = tuple[UUID, int, str]  # document, depth in the tree, the parent's path
 
@@ -33,6 +33,7 @@ class Row:
     name: str
     state: str
     label: str
+    reason: str
     note: str
     same_as: str  # path of the document that is read in its place
     near: str  # path of an earlier document with almost the same text
@@ -45,6 +46,10 @@ class Row:
     @property
     def is_failed(self) -> bool:
         return self.state == Version.State.FAILED
+
+    @property
+    def asks_for_password(self) -> bool:
+        return self.is_failed and self.reason == Version.Reason.ENCRYPTED
 
     @property
     def is_retriable(self) -> bool:
@@ -77,7 +82,9 @@ class Listing:
 def of(matter: Matter, params: QueryDict) -> Listing:
     form = FilterForm(params)
     form.is_valid()  # what is not valid counts as not given
-    wanted = {key: form.cleaned_data[key] for key in ("name", "state") if form.cleaned_data.get(key)}
+    wanted = {
+        key: form.cleaned_data[key] for key in ("name", "state", "reason") if form.cleaned_data.get(key)
+    }
     counts = Counter(_listed(matter).values_list("state", flat=True))
     page = Paginator(_places(matter, wanted), PER_PAGE).get_page(form.cleaned_data.get("page") or 1)
     return Listing(
@@ -104,8 +111,7 @@ def _places(matter: Matter, wanted: dict[str, str]) -> list[Place]:
         found = _listed(matter)
         if "name" in wanted:
             found = found.filter(path__icontains=wanted["name"])
-        if "state" in wanted:
-            found = found.filter(state=wanted["state"])
+        found = found.filter(**{key: wanted[key] for key in ("state", "reason") if key in wanted})
         return [(pk, 0, "") for pk in found.values_list("pk", flat=True)]
     children: dict[UUID | None, list[tuple[UUID, str]]] = {}
     for pk, parent, path in matter.documents.order_by("path").values_list("pk", "parent_id", "path"):
@@ -137,6 +143,7 @@ def _row(value: dict[str, Any], depth: int, above: str) -> Row:
         name=name,
         state=value["state"] or Version.State.WAITING,
         label=Version.State(value["state"] or Version.State.WAITING).label,
+        reason=value["reason"] or "",
         note=value["note"] or "",
         same_as=value["same_as"] or "",
         near=value["near"] or "",
