@@ -63,7 +63,7 @@ def _embed(lease: jobs.Lease, version: Version, generation: Generation, passages
     done = 0
     for batch in _batches(new):
         lease.report("embedding", done, len(new))
-        texts = [pages.embedded_text(passage) for passage in batch]
+        texts = [passage.text for passage in batch]
         vectors = generations.embedder(generation).embed_passages(texts)
         for passage, vector in zip(batch, vectors, strict=True):
             passage.vector = vector.astype(KEPT).tobytes()
@@ -98,7 +98,7 @@ def _point(passage: Passage, version: Version, called: str) -> Point:
     return Point(
         id=passage.pk,
         dense=_vector(passage),
-        text=pages.embedded_text(passage),
+        text=pages.indexed_words(passage),
         matter_id=version.document.matter_id,
         document_id=version.document_id,
         version_id=version.pk,

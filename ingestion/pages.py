@@ -84,8 +84,8 @@ def cut(
     Passage.objects.bulk_create(new, batch_size=ROWS_AT_ONCE)
 
 
-def embedded_text(passage: Passage) -> str:
-    """What is embedded and what BM25 sees: a passage is found by its headings too."""
+def indexed_words(passage: Passage) -> str:
+    """What BM25 sees: a passage is found by its headings too. Its vector is of its text alone."""
     return f"{passage.heading}\n{passage.text}" if passage.heading else passage.text
 
 
@@ -124,5 +124,5 @@ def _passage(version: Version, generation: Generation, piece: chunks.Chunk) -> P
         heading=piece.heading[:500],
         text=piece.text,
     )
-    passage.key = hashlib.blake2b(embedded_text(passage).encode(), digest_size=20).hexdigest()
+    passage.key = hashlib.blake2b(passage.text.encode(), digest_size=20).hexdigest()
     return passage

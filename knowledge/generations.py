@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 LIVE = (Generation.State.CURRENT, Generation.State.BUILDING)
 
 
-FORM = NAMED_FORM = 2  # of the points that are made now; see Generation.form
+FORM, NAMED_FORM = 3, 2  # of the points that are made now, and since when names are in them; Generation.form
 
 
 class AlreadyBuilding(Exception):
