@@ -11,6 +11,7 @@ BENCHMARKS = {
     "generation": "bench.generation",
     "reading": "bench.reading",
     "search": "bench.search",
+    "ingestion": "bench.ingestion",
     "local": "bench.local",
     "service": "bench.service",
 }
