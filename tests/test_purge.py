@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from inference.generator import Message
 from ingestion import pipeline
 from knowledge import access, answers, documents, engines, generations, matters, purge, search
 from knowledge.audit import triggers
@@ -91,6 +92,19 @@ def test_a_deleted_document_leaves_nothing_on_the_disk(planted):
     assert (receipt.subject, receipt.details["deletions"]) == ("purge", 1)
     assert not purge.run()
     assert "unbroken" in run("verify_audit")
+
+
+def test_what_the_generator_read_of_a_matter_is_forgotten_with_a_document_of_it(planted):
+    prompt = [Message("system", "Answer from the sources."), Message("user", TEXT.decode())]
+    scope = engines.scope_of(planted.matter.pk)
+
+    def cached() -> int:
+        return engines.generator().warm(prompt, scope, lambda: False).cached_tokens
+
+    assert cached() == 0
+    assert cached() > 0
+    documents.delete(planted.matter.documents.get(path=f"{PLANTED}.txt"))
+    assert cached() == 0
 
 
 def test_what_stays_is_still_found_after_the_purge_and_after_a_restart(planted):

@@ -98,6 +98,9 @@ class Generator(Protocol):
         Raises as a stream does.
         """
 
+    def forget(self, scope: str) -> None:
+        """What was read for this scope is no longer known here, in memory or on disk."""
+
 
 def open_generator(config: GeneratorConfig) -> Generator:
     """Raises ModelMissing. Imports torch only here, so that a web process starts quickly."""

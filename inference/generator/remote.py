@@ -84,6 +84,9 @@ class RemoteGenerator:
             pass
         return stream.usage
 
+    def forget(self, scope: str) -> None:
+        """Nothing is kept here; what the server keeps is found by nobody without the scope, and runs out."""
+
     async def _watched(self, body: dict[str, Any], stream: Pumped, put: Put, gone: Gone) -> None:
         """Read the reply; when the caller goes, hang up at once, even while the server is silent."""
         reading = asyncio.create_task(self._read(body, stream, put))
