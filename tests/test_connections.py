@@ -1,6 +1,7 @@
 """Database connections: none is held while a model talks, none is left behind."""
 
 import asyncio
+from collections.abc import Iterator
 
 import pytest
 from asgiref.testing import ApplicationCommunicator
@@ -8,6 +9,7 @@ from django.db import connection
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import Client
 
+from inference.generator import Stream, Usage
 from inference.generator.local import LocalGenerator
 from ingestion import pipeline
 from knowledge import access, answers, documents, streams
@@ -52,13 +54,33 @@ def watch(monkeypatch, opened: dict[int, str], counts: list[int]) -> None:
         close(self)
 
     def streaming(self, messages, options, cancelled):
-        for piece in stream(self, messages, options, cancelled):
-            counts.append(len(opened))
-            yield piece
+        return Watched(stream(self, messages, options, cancelled), opened, counts)
 
     monkeypatch.setattr(BaseDatabaseWrapper, "connect", connecting)
     monkeypatch.setattr(BaseDatabaseWrapper, "close", closing)
     monkeypatch.setattr(LocalGenerator, "stream", streaming)
+
+
+class Watched:
+    """A stream of the generator that notes the open connections at each piece."""
+
+    def __init__(self, stream: Stream, opened: dict[int, str], counts: list[int]) -> None:
+        self._stream, self._opened, self._counts = stream, opened, counts
+
+    @property
+    def usage(self) -> Usage:
+        return self._stream.usage
+
+    def close(self) -> None:
+        self._stream.close()
+
+    def __iter__(self) -> Iterator[str]:
+        return self
+
+    def __next__(self) -> str:
+        piece = next(self._stream)
+        self._counts.append(len(self._opened))
+        return piece
 
 
 def cookie_of(user) -> bytes:

@@ -9,7 +9,7 @@ import pytest
 from django.contrib.auth.models import AnonymousUser
 
 from knowledge import access, engines, generations, search
-from knowledge.index import Point, Where
+from knowledge.index import DENSE, Ask, Point, Where
 from knowledge.index.edge import EdgeIndex
 from knowledge.models import Passage
 from tests.test_access import make_passage
@@ -53,7 +53,8 @@ def index_gives(people) -> set:
     scope = access.scope_for(people.reader)
     dense = generations.embedder(generation).embed_query(QUERY)
     where = Where(scope.matter_ids, scope.document_ids)
-    return {hit.id for hit in generations.index(generation).query(dense, QUERY, where, 50)}
+    [hits] = generations.index(generation).ask([Ask(DENSE, dense, where, 50)])
+    return {hit.id for hit in hits}
 
 
 def database_gives(people, passages) -> set:

@@ -64,10 +64,10 @@ def resume_matter(request: HttpRequest, matter_id: UUID) -> MatterOut:
     response={202: CountOut},
     summary="Read its main documents ahead, so that the first questions are answered sooner",
 )
-def warm_matter(request: HttpRequest, matter_id: UUID) -> tuple[int, dict[str, int]]:
+def warm_matter(request: HttpRequest, matter_id: UUID) -> Status[dict[str, int]]:
     person = person_of(request)
     matter = access.matter_for(person, matter_id, Role.MEMBER)
-    return 202, {"count": len(warming.queue_matter(matter, person))}
+    return Status(202, {"count": len(warming.queue_matter(matter, person))})
 
 
 @router.get(
