@@ -14,6 +14,7 @@ import redis
 logger = logging.getLogger(__name__)
 
 START_SECONDS = 15.0
+WRITES = "appendonlydir"  # the folder of its log of writes
 
 
 class BrokerFailed(Exception):
@@ -33,6 +34,14 @@ class Broker:
         if self._answers():
             # Left behind by a parent that was killed; its data is the same file, so end it and start afresh.
             self._end_stranger()
+        try:
+            self._start_child()
+        except BrokerFailed:
+            # A log of writes that a power cut left broken: in it were wake-ups, which the rows make again.
+            shutil.rmtree(self._directory / WRITES, ignore_errors=True)
+            self._start_child()
+
+    def _start_child(self) -> None:
         log = self._directory / "valkey.log"
         with log.open("ab") as output:
             self._process = subprocess.Popen(
@@ -71,6 +80,7 @@ class Broker:
             "unixsocketperm": "700",
             "dir": str(self._directory),
             "appendonly": "yes",
+            "appenddirname": WRITES,
             "appendfsync": "everysec",
             "save": "",
             "maxmemory-policy": "noeviction",

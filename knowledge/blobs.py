@@ -16,6 +16,8 @@ from uuid import UUID
 
 from django.conf import settings
 
+from knowledge import files
+
 TRANSFER = "transfer-"
 
 
@@ -38,9 +40,9 @@ class Incoming:
         and the row that names them.
         """
         target = path(self.matter_id, self.sha256)
-        target.parent.mkdir(exist_ok=True)
+        files.make_folder(target.parent)
         self.path.replace(target)
-        _sync_folder(target.parent)
+        files.sync(target.parent)
 
 
 def root() -> Path:
@@ -59,7 +61,7 @@ def path(matter_id: UUID, sha256: str) -> Path:
 def incoming(matter_id: UUID, chunks: Iterable[bytes]) -> Iterator[Incoming]:
     """Write the bytes durably; what is not kept when the block ends is gone. Raises BlobTooLarge."""
     root = folder(matter_id)
-    root.mkdir(parents=True, exist_ok=True)
+    files.make_folder(root)
     with tempfile.NamedTemporaryFile(dir=root, prefix="incoming-", delete=False) as target:
         arrived = Path(target.name)
         try:
@@ -99,11 +101,3 @@ def _copy(
         digest.update(chunk)
         target.write(chunk)
     return digest.hexdigest(), size
-
-
-def _sync_folder(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

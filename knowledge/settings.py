@@ -16,7 +16,7 @@ import dj_database_url
 
 from inference.embedder import EmbedderConfig
 from inference.generator import GeneratorConfig
-from knowledge import env
+from knowledge import env, files
 from knowledge.index import IndexConfig
 
 # Nothing may be fetched at run time: model libraries are told so before they are imported.
@@ -35,11 +35,7 @@ def _secret_key() -> str:
     configured = env.text("PINCITE_SECRET_KEY")
     if configured:
         return configured
-    kept = DATA_DIR / "secret_key"
-    if not kept.exists():
-        kept.touch(mode=0o600)
-        kept.write_text(secrets.token_urlsafe(50))
-    return kept.read_text().strip()
+    return files.kept(DATA_DIR / "secret_key", secrets.token_urlsafe(50).encode).decode().strip()
 
 
 def _socket(directory: Path) -> Path:

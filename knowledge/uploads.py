@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from knowledge import audit, blobs, documents, paths
+from knowledge import audit, blobs, documents, files, paths
 from knowledge.documents import Added, Rejected
 from knowledge.models import Matter, Page, Refused, Transfer, Upload, Version
 from knowledge.sheets import plain
@@ -75,7 +75,7 @@ def receive(transfer: Transfer, offset: int, pieces: Iterable[bytes]) -> Receive
     dropped is kept.
     """
     path = _file(transfer)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    files.make_folder(path.parent)
     with path.open("ab") as handle:
         _lock(handle, transfer)
         transfer.refresh_from_db()

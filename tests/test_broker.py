@@ -8,6 +8,7 @@ import pytest
 import redis
 from django.conf import settings
 
+from ingestion.broker import WRITES, Broker
 from knowledge import documents
 from knowledge.models import Job, Version
 from tests.conftest import make_people
@@ -53,3 +54,20 @@ def test_a_broker_that_loses_everything_costs_seconds(service, harm):
     wait_until(lambda: done() == FILES)
     assert Job.objects.exclude(state=Job.State.DONE).count() == 0
     assert Job.objects.count() == FILES
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A broker whose log of writes is not one."""
+    made = Broker(tmp_path / "broker", settings.DATA_DIR / "broken.sock")
+    made.start()
+    made.stop()
+    for path in (tmp_path / "broker" / WRITES).iterdir():
+        path.write_bytes(bytes(1000))
+    yield made
+    made.stop()
+
+
+def test_a_broker_that_cannot_read_what_a_power_cut_left_starts_empty(broken):
+    broken.start()
+    assert broken.pid is not None

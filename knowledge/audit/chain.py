@@ -12,6 +12,8 @@ from typing import Any
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from knowledge import files
+
 START = "0" * 64  # what the first event names as the one before
 FIELDS = (
     "sequence", "at", "person_id", "person", "via", "address", "act", "matter_id", "subject", "details",
@@ -37,10 +39,8 @@ def commitment(salt: str, text: str) -> str:
 
 def private_key(path: Path) -> Ed25519PrivateKey:
     """The key of this installation, made at its first use."""
-    if not path.exists():
-        path.touch(mode=0o600)
-        path.write_bytes(Ed25519PrivateKey.generate().private_bytes_raw())
-    return Ed25519PrivateKey.from_private_bytes(path.read_bytes())
+    made = files.kept(path, lambda: Ed25519PrivateKey.generate().private_bytes_raw())
+    return Ed25519PrivateKey.from_private_bytes(made)
 
 
 def sign(key: Ed25519PrivateKey, sequence: int, last: str) -> str:
