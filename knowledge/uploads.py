@@ -113,7 +113,7 @@ def counts(upload: Upload) -> dict[str, int]:
 
 REPORT_HEAD = (
     "path", "state", "reason", "pages", "text pages", "pages by OCR", "unreadable pages", "version", "bytes",
-    "sha256", "received", "media type", "same as", "near copy of",
+    "sha256", "received", "media type", "same as", "near copy of", "reason code",
 )  # fmt: skip
 
 
@@ -144,6 +144,7 @@ def _line(row: Version) -> tuple[object, ...]:
         row.media_type,
         row.same_as.document.path if row.same_as else "",
         row.near.path if row.near else "",
+        row.reason,
     )
 
 

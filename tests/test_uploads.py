@@ -87,6 +87,7 @@ def test_the_report_says_what_became_of_each_file(api, upload, people):
     assert (told["a.txt"]["pages"], told["a.txt"]["text pages"]) == ("1", "1")
     assert told["b.txt"]["same as"] == "a.txt"
     assert "damaged" in told["broken.pdf"]["reason"]
+    assert told["broken.pdf"]["reason code"] == "damaged"
     assert told["empty.txt"]["state"] == "Not taken in"
     assert told["half.txt"]["state"] == "Arriving"
     assert "'=cmd.txt" in told  # no spreadsheet takes it for a formula
