@@ -4,6 +4,7 @@ import argparse
 import ipaddress
 import os
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import uvicorn
@@ -13,14 +14,19 @@ from inference.embedder import EmbedderConfig
 from inference.generator import GeneratorConfig
 
 KEY_VARIABLE = "PINCITE_INFERENCE_API_KEY"
+DISK_KEY_VARIABLE = "PINCITE_INFERENCE_DISK_CACHE_KEY"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
-    key = options.api_key or os.environ.get(KEY_VARIABLE, "")
-    if not key and not _is_loopback(options.host):
+    config = _config(options)
+    if not config.api_key and not _is_loopback(options.host):
         raise SystemExit(f"Beyond this machine the server needs a key: --api-key, or {KEY_VARIABLE}.")
-    config = ServerConfig(
+    uvicorn.run(build_app(config), host=options.host, port=options.port, access_log=False)
+
+
+def _config(options: argparse.Namespace) -> ServerConfig:
+    return ServerConfig(
         embedder=EmbedderConfig(model=options.embedder, device=options.device),
         generator=GeneratorConfig(
             model=options.generator,
@@ -30,12 +36,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             cache_bytes=options.cache_mb << 20,
             host_cache_bytes=options.host_cache_mb << 20,
             cache_int8=options.cache_int8,
+            disk_cache_bytes=options.disk_cache_mb << 20,
+            disk_cache_dir=options.disk_cache_dir,
+            disk_cache_key=_sealed_with(os.environ.get(DISK_KEY_VARIABLE, "")),
             running=options.running,
         ),
-        api_key=key,
+        api_key=options.api_key or os.environ.get(KEY_VARIABLE, ""),
         most_waiting=options.most_waiting,
     )
-    uvicorn.run(build_app(config), host=options.host, port=options.port, access_log=False)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -59,7 +67,16 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--cache-mb", type=int, default=512, help="remembered of prompts, on the device")
     parser.add_argument("--host-cache-mb", type=int, default=0, help="and in memory behind a GPU")
     parser.add_argument("--cache-int8", action="store_true", help="remember in 8 bits")
+    parser.add_argument(
+        "--disk-cache-mb", type=int, default=0, help=f"and on disk; sealed where {DISK_KEY_VARIABLE} is set"
+    )
+    parser.add_argument("--disk-cache-dir", type=Path, default=Path("var/prefixes"), metavar="FOLDER")
     return parser
+
+
+def _sealed_with(secret: str) -> bytes:
+    """32 bytes out of a secret of any length; none out of none."""
+    return sha256(secret.encode()).digest() if secret else b""
 
 
 def _is_loopback(host: str) -> bool:

@@ -8,6 +8,7 @@ Files are written beside and renamed; one that does not check out is deleted and
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from hashlib import sha256
@@ -29,7 +30,7 @@ BLOCK = 128  # tokens
 MOST_JOBS = 4  # prompts waiting to be written; what comes beyond is not kept
 NONCE = 12
 
-Job = tuple[str, Tokens, Sequence[Segment]]
+Job = tuple[str, Tokens, Sequence[Segment], int]  # the last: how often the scope was forgotten until then
 
 
 class Disk:
@@ -44,6 +45,8 @@ class Disk:
         self._cipher = AESGCM(key) if key else None
         self._jobs: Queue[Job] = Queue(MOST_JOBS)
         self._writing = Lock()
+        self._forgets: Counter[str] = Counter()  # by scope
+        self._placing = Lock()  # of a file: none is placed for a scope that was forgotten meanwhile
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def load(self, scope: str, tokens: Tokens, known: int) -> Segment | None:
@@ -64,7 +67,7 @@ class Disk:
     def save(self, scope: str, tokens: Tokens, segments: Sequence[Segment]) -> None:
         """All whole blocks of `tokens`, which the segments hold: later, in a thread of its own."""
         with suppress(Full):
-            self._jobs.put_nowait((scope, tokens, list(segments)))
+            self._jobs.put_nowait((scope, tokens, list(segments), self._forgets[scope]))
             # No daemon, as the engine's; it ends when everything is written.
             if self._writing.acquire(blocking=False):
                 Thread(target=self._work, name="prefixes to disk").start()
@@ -75,7 +78,10 @@ class Disk:
             pass
 
     def forget(self, scope: str) -> None:
-        shutil.rmtree(self._place(scope), ignore_errors=True)
+        """What waits to be written for it, or is being written, is dropped with its files."""
+        with self._placing:
+            self._forgets[scope] += 1
+            shutil.rmtree(self._home(scope), ignore_errors=True)
 
     def _work(self) -> None:
         try:
@@ -84,13 +90,14 @@ class Disk:
         except (Empty, OSError):  # a full disk: what is remembered is a convenience
             self._writing.release()
 
-    def _write(self, scope: str, tokens: Tokens, segments: Sequence[Segment]) -> None:
+    def _write(self, scope: str, tokens: Tokens, segments: Sequence[Segment], forgets: int) -> None:
         for at, name in enumerate(self._names(scope, tokens)):
             if not name.exists():
-                name.parent.mkdir(exist_ok=True, mode=0o700)
-                draft = name.with_suffix(f".{os.getpid()}")
-                draft.write_bytes(self._sealed(_rows(segments, at * BLOCK, (at + 1) * BLOCK), name))
-                draft.replace(name)
+                data = self._sealed(_rows(segments, at * BLOCK, (at + 1) * BLOCK), name)
+                with self._placing:
+                    if self._forgets[scope] != forgets:
+                        return
+                    _place(data, name)
         self._make_room()
 
     def _sealed(self, numbers: Tensor, name: Path) -> bytes:
@@ -134,15 +141,23 @@ class Disk:
 
     def _names(self, scope: str, tokens: Tokens) -> list[Path]:
         """The file of each whole block."""
-        place, link = self._place(scope), sha256(f"{self._root} {scope}".encode()).digest()
+        home, link = self._home(scope), sha256(f"{self._root} {scope}".encode()).digest()
         names = []
         for start in range(0, len(tokens) - BLOCK + 1, BLOCK):
             link = sha256(link + tokens[start : start + BLOCK].tobytes()).digest()
-            names.append(place / f"{link.hex()}.safetensors")
+            names.append(home / f"{link.hex()}.safetensors")
         return names
 
-    def _place(self, scope: str) -> Path:
+    def _home(self, scope: str) -> Path:
         return self._folder / sha256(scope.encode()).hexdigest()[:32]
+
+
+def _place(data: bytes, name: Path) -> None:
+    """Whole or not at all."""
+    name.parent.mkdir(exist_ok=True, mode=0o700)
+    draft = name.with_suffix(f".{os.getpid()}")
+    draft.write_bytes(data)
+    draft.replace(name)
 
 
 def _rows(segments: Sequence[Segment], start: int, stop: int) -> Tensor:

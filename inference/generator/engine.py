@@ -109,8 +109,14 @@ class Engine:
                 self._forget()
 
     def _forget(self) -> None:
+        """What is being read or waits for it was asked before: that is not remembered either."""
         while self._forgotten:
-            self.memory.forget(self._forgotten.popleft())
+            scope = self._forgotten.popleft()
+            self.memory.forget(scope)
+            with self._changed:
+                asked = [*(running.request for running in self._running), *self._waiting]
+            for request in asked:
+                request.is_forgotten |= request.scope == scope
 
     def _work(self) -> None:
         while self._has_work():
@@ -207,13 +213,13 @@ class Engine:
             torch.cuda.empty_cache()
 
     def _take(self, running: Running, rows: Tensor, draft: list[int]) -> None:
-        if not running.written:
+        keeps = not running.written and not running.request.is_forgotten
+        if keeps:
             self.memory.passed(running.state, running.request.ids)
         if running.is_reading:
             return
-        first = not running.written
         ended = running.take(rows, draft, self.ends)
-        if first:  # after the first token was handed over: nobody waits for this
+        if keeps:  # after the first token was handed over: nobody waits for this
             self.memory.share(running.state, running.request.ids, min(running.request.limit, ROOM))
         if ended:
             self._finish(running)
@@ -223,7 +229,8 @@ class Engine:
         self.counts.update(written_tokens=len(running.written), failed=int(error is not None))
         running.request.end(error)
         # What a step that failed has left behind is not worth remembering.
-        self.memory.close(running.state, running.read_tokens() if error is None else tokens_of([]))
+        keeps = error is None and not running.request.is_forgotten
+        self.memory.close(running.state, running.read_tokens() if keeps else tokens_of([]))
 
 
 def _parts(model: PreTrainedModel, limits: Limits, open_disk: OpenDisk | None) -> tuple[Any, Any]:

@@ -31,6 +31,7 @@ class Request:
         self.brackets = brackets
         self.cached = 0  # tokens of `ids` that need not be read
         self.is_closed = False
+        self.is_forgotten = False  # its scope was, meanwhile: nothing of it is remembered
         self._tokens: SimpleQueue[int | BaseException | None] = SimpleQueue()
 
     @property

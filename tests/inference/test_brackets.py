@@ -71,7 +71,7 @@ def test_a_generator_keeps_to_the_ids(tiny_generator):
     """Random weights open brackets now and then; among many tokens some would hold anything."""
     ask = [Message("user", "Cite [S1] and [S2]. " * 5)]
     stream = tiny_generator.stream(
-        ask, Options(max_tokens=400, ids=("S1", "S2"), temperature=1.5), lambda: False
+        ask, Options(max_tokens=200, ids=("S1", "S2"), temperature=1.5), lambda: False
     )
     text = "".join(stream)
     assert all(set(re.split(r", ?", found)) <= {"S1", "S2"} for found in re.findall(r"\[([^\]]*)\]", text))

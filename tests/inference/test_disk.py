@@ -1,5 +1,7 @@
 """What was read, on disk: after a restart, and after the files were damaged."""
 
+from threading import Event
+
 import numpy as np
 import pytest
 import torch
@@ -54,6 +56,35 @@ def test_another_scope_or_text_finds_nothing(tmp_path, numbers):
     assert disk.load("a", changed, 0) is None
     disk.forget("a")
     assert disk.load("a", TOKENS, 0) is None
+
+
+class Slow(Segment):
+    """Its writing waits, in the midst, until it may go on."""
+
+    def __init__(self, numbers) -> None:
+        super().__init__(numbers)
+        self.reached, self.may_go_on = Event(), Event()
+
+    def part(self, start, stop):
+        if start == BLOCK:
+            self.reached.set()
+            assert self.may_go_on.wait(10)
+        return super().part(start, stop)
+
+
+def test_what_is_being_written_when_its_scope_is_forgotten_does_not_come_back(tmp_path, numbers):
+    disk, slow = opened(tmp_path), Slow(numbers)
+    disk.save("a", TOKENS, [slow])
+    disk.save("a", TOKENS, [Segment(numbers)])
+    disk.save("b", TOKENS, [Segment(numbers)])
+    assert slow.reached.wait(10)
+    assert disk.load("a", TOKENS, 0) is not None
+    disk.forget("a")
+    slow.may_go_on.set()
+    disk.wait()
+    assert disk.load("a", TOKENS, 0) is None
+    assert [path.name for path in tmp_path.iterdir()] == [disk._home("b").name]
+    assert saved(disk, numbers).load("a", TOKENS, 0) is not None
 
 
 @pytest.mark.parametrize("key", [None, KEY])

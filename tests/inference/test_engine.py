@@ -189,6 +189,20 @@ def test_one_scope_is_not_served_what_another_has_read(llama):
     assert cached == {"a": [0, 59], "b": [0]}
 
 
+def test_what_is_asked_already_when_its_scope_is_forgotten_is_not_remembered():
+    """One prompt is in the midst of being read, another waits for it."""
+    engine, _ = pair(FAMILIES[0], Limits(running=1, alone=16))
+    asked = [ask(engine, prompt(1000, seed=60), 3, "a"), ask(engine, prompt(40, seed=61), 3, "a")]
+    wait_for(lambda: engine._running)
+    engine.forget("a")
+    assert [len(request.tokens()) for request in asked] == [3, 3]
+    wait_for(lambda: engine.is_idle)
+    assert engine.memory.bytes == 0
+    later = [ask(engine, prompt(40, seed=61), 3, "a") for _ in range(2)]
+    assert [len(request.tokens()) for request in later] == [3, 3]
+    assert [request.cached for request in later] == [0, 39]
+
+
 def test_an_end_token_ends_the_text(llama):
     engine, plain = llama
     ids = prompt(15, seed=70)

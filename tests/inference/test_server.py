@@ -12,7 +12,7 @@ from inference.app import ServerConfig, build_app
 from inference.embedder import EmbedderConfig, open_embedder
 from inference.errors import Cancelled, ContextTooLong, InferenceError, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage, open_generator
-from inference.server import main
+from inference.server import _config, _parser, main
 from tests.inference.conftest import KEY, serving, wait_for
 
 ASK = [Message("system", "Be brief."), Message("user", "Was ist ein Mietvertrag? 请用中文和 emoji ⚖️ 回答")]
@@ -245,3 +245,17 @@ def test_without_a_key_the_server_stays_on_this_machine(monkeypatch):
     monkeypatch.delenv("PINCITE_INFERENCE_API_KEY", raising=False)
     with pytest.raises(SystemExit, match="needs a key"):
         main(["--host", "0.0.0.0"])
+
+
+def test_the_flags_give_each_tier_of_the_cache_its_size(tiny, tmp_path, monkeypatch):
+    monkeypatch.setenv("PINCITE_INFERENCE_DISK_CACHE_KEY", "a secret")
+    sizes = ["--cache-mb", "3", "--host-cache-mb", "5", "--disk-cache-mb", "7"]
+    flags = [*sizes, "--disk-cache-dir", str(tmp_path), "--generator", str(tiny), "--device", "cpu"]
+    config = _config(_parser().parse_args(flags)).generator
+    told = (config.cache_bytes, config.host_cache_bytes, config.disk_cache_bytes, len(config.disk_cache_key))
+    assert told == (3 << 20, 5 << 20, 7 << 20, 32)
+    generator = open_generator(config)
+    long = [Message("user", "The lessee pays the rent. " * 30)]
+    assert "".join(generator.stream(long, Options(max_tokens=1, scope="a matter"), never))
+    wait_for(lambda: list(tmp_path.glob("*/*.safetensors")))
+    assert _config(_parser().parse_args([])).generator.disk_cache_bytes == 0
