@@ -39,6 +39,10 @@ class Question:
     words: str = ""
     grades: dict[str, int] = field(default_factory=dict)  # of whole files
 
+    @property
+    def is_answerable(self) -> bool:
+        return bool(self.gold or self.words or self.grades)
+
 
 @dataclass(frozen=True)
 class QuestionSet:

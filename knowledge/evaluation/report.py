@@ -10,6 +10,7 @@ from knowledge.evaluation.trial import Trial
 KS = (1, 2, 4, 8, 16, 32, 64)
 CHARACTERS = 500  # for each of the k, where results are compared at equal characters
 OVERALL = "overall"
+UNANSWERABLE = "without an answer"  # questions of all data sets, in a row of their own
 
 Measure = Callable[[Trial], float]
 
@@ -76,15 +77,27 @@ def _cells(row: Row) -> tuple[str, ...]:
 def _of_mode(mode: str, half: str, trials: Sequence[Trial]) -> list[Row]:
     sets: dict[str, list[Trial]] = {}
     for trial in trials:
-        sets.setdefault(trial.question.dataset, []).append(trial)
+        if trial.question.is_answerable:
+            sets.setdefault(trial.question.dataset, []).append(trial)
     made = [_row(mode, half, name, [part]) for name, part in sets.items()]
-    return made if len(made) < 2 else [*made, _row(mode, half, OVERALL, list(sets.values()))]
+    rest = [trial for trial in trials if not trial.question.is_answerable]
+    return [
+        *([_row(mode, half, UNANSWERABLE, [rest])] if rest else []),
+        *made,
+        *([_row(mode, half, OVERALL, list(sets.values()))] if len(made) > 1 else []),
+    ]
 
 
 def _row(mode: str, half: str, dataset: str, groups: Sequence[Sequence[Trial]]) -> Row:
-    graded = any(trial.question.grades for group in groups for trial in group)
-    figures = {name: _figure(measure, groups) for name, measure in (GRADED if graded else MEASURES).items()}
+    figures = {name: _figure(measure, groups) for name, measure in _measures(groups[0][0]).items()}
     return Row(mode, half, dataset, sum(map(len, groups)), figures)
+
+
+def _measures(trial: Trial) -> dict[str, Measure]:
+    """Of the trials of a row, by one of them."""
+    if trial.question.grades:
+        return GRADED
+    return MEASURES if trial.question.is_answerable else UNANSWERED
 
 
 def _figure(measure: Measure, groups: Sequence[Sequence[Trial]]) -> Figure:
@@ -111,21 +124,39 @@ def _graded(k: int) -> Measure:
     return lambda trial: metrics.ndcg(trial.grades, list(trial.question.grades.values()), k)
 
 
+def _wrong(k: int) -> Measure:
+    return lambda trial: metrics.wrong_documents(trial.found[:k], trial.right_files)
+
+
+def _asked_back(trial: Trial) -> float:
+    return float(bool(trial.asked.offered))
+
+
+def _offered(trial: Trial) -> float:
+    """1 where the right document is among those to choose from."""
+    return float(bool(trial.right_files.intersection(trial.asked.offered)))
+
+
 def _milliseconds(trial: Trial) -> float:
-    return trial.milliseconds
+    return trial.asked.milliseconds
 
 
 # name → figure of one trial. “@8” is of the first 8 results, “@8x500” of the first 4,000 characters.
+UNANSWERED: dict[str, Measure] = {
+    **{f"wrong_document@{k}": _wrong(k) for k in KS},
+    "asked_back": _asked_back,
+    "offered": _offered,
+    "milliseconds": _milliseconds,
+}
 MEASURES: dict[str, Measure] = {
     **{f"precision@{k}": _first(metrics.precision, k) for k in KS},
     **{f"recall@{k}": _first(metrics.recall, k) for k in KS},
     **{f"precision@{k}x500": _within(metrics.precision, k) for k in KS},
     **{f"recall@{k}x500": _within(metrics.recall, k) for k in KS},
-    **{f"wrong_document@{k}": _first(metrics.wrong_documents, k) for k in KS},
     **{f"hit@{k}": _first(metrics.hit, k) for k in KS},
     "mrr": lambda trial: metrics.reciprocal_rank(trial.found, trial.gold),
     "ndcg@10": _ndcg,
-    "milliseconds": _milliseconds,
+    **UNANSWERED,
 }
 GRADED: dict[str, Measure] = {
     "ndcg@5": _graded(5),
@@ -147,4 +178,6 @@ COLUMNS = (
     ("MRR", "mrr"),
     ("nDCG@5", "ndcg@5"),
     ("nDCG@10", "ndcg@10"),
+    ("asked", "asked_back"),
+    ("offered", "offered"),
 )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from knowledge import search
+from knowledge import choices, search
 from knowledge.access import Person, scope_for
 from knowledge.evaluation import questions
 from knowledge.evaluation.alignment import aligned
@@ -16,9 +16,18 @@ from knowledge.evaluation.questions import Question, QuestionSet
 from knowledge.models import Document, Matter, Version
 from knowledge.ranking import Weights
 
-Ask = Callable[[str, str], tuple[list[Span], float]]  # text, file → spans, milliseconds
+Ask = Callable[[str, str], "Asked"]  # of a text, inside a file
 
 RESULTS = 128  # asked for: 64 times 500 characters, also of results that are half as long
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What came back for one question; `offered`: the files to choose from, where it was asked back."""
+
+    found: tuple[Span, ...]  # best first
+    milliseconds: float  # of the search alone
+    offered: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -27,13 +36,21 @@ class Trial:
     mode: str
     half: str  # "tune" or "check", by the document that is asked about
     gold: tuple[Span, ...]
-    found: tuple[Span, ...]  # best first
-    milliseconds: float
+    asked: Asked
+
+    @property
+    def found(self) -> tuple[Span, ...]:
+        return self.asked.found
 
     @property
     def grades(self) -> list[int]:
         """Of the files found, each at its best place."""
         return [self.question.grades.get(file, 0) for file in dict.fromkeys(span.file for span in self.found)]
+
+    @property
+    def right_files(self) -> set[str]:
+        """The files with gold; where there is no answer, the one that is asked about."""
+        return {span.file for span in self.gold} or {self.question.file}
 
 
 class Texts:
@@ -72,14 +89,14 @@ class Texts:
 
 
 def trials(texts: Texts, given: QuestionSet, mode: str, ask: Ask) -> Iterator[Trial]:
-    """Of every question that has an answer in the files and a wording for this mode."""
+    """Of every question with a wording for this mode, but those whose answer was not found in the files."""
     for question in given.questions:
         gold = texts.gold(question)
-        if mode in question.texts and (gold or question.grades):
+        is_lost = question.is_answerable and not gold and not question.grades
+        if mode in question.texts and not is_lost:
             file = question.file if mode == questions.CHOSEN else ""
-            found, milliseconds = ask(question.texts[mode], file)
             half = texts.halves.get(question.file, questions.half(question.id))
-            yield Trial(question, mode, half, gold, tuple(found), milliseconds)
+            yield Trial(question, mode, half, gold, ask(question.texts[mode], file))
 
 
 class Asker:
@@ -88,14 +105,15 @@ class Asker:
     def __init__(self, person: Person, matter: Matter, texts: Texts, weights: Weights) -> None:
         self._person, self._matter, self._texts, self._weights = person, matter, texts, weights
 
-    def __call__(self, text: str, file: str) -> tuple[list[Span], float]:
-        """What is found, best first, and in how many milliseconds."""
+    def __call__(self, text: str, file: str) -> Asked:
         only = [self._texts.documents[file]] if file else None
         scope = scope_for(self._person, self._matter, only)
         started = time.perf_counter()
         results = search.retrieve(scope, text, RESULTS, weights=self._weights)
         milliseconds = 1000 * (time.perf_counter() - started)
-        return [_span(result) for result in results], milliseconds
+        offered = choices.of(scope, text, [result.passage for result in results])
+        found = tuple(_span(result) for result in results)
+        return Asked(found, milliseconds, tuple(document.path for document in offered))
 
 
 def _span(result: search.Result) -> Span:

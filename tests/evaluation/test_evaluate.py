@@ -7,6 +7,9 @@ import pytest
 from django.core.management import CommandError, call_command
 
 from knowledge.evaluation import plot, questions, report
+from knowledge.evaluation.metrics import Span
+from knowledge.evaluation.questions import Question
+from knowledge.evaluation.trial import Asked, Trial
 from knowledge.models import Matter
 
 LEASE = "Lease between Quillmarsh and Ostrevane\n\n1. Rent. The rent is nine hundred crowns each month.\n"
@@ -40,6 +43,7 @@ def test_a_set_is_taken_in_asked_reported_and_thrown_away(tmp_path):
     assert figures["wrong_document@1"]["value"] == 0
     assert 0 < figures["precision@1"]["value"] < 1
     assert made["chosen document", "all"]["figures"]["wrong_document@8"]["value"] == 0
+    assert figures["asked_back"]["value"] == 0
     assert "Cohere" in (out / "mini.svg").read_text()
     assert "unnamed" in output.getvalue()
     assert not Matter.objects.filter(name__startswith="Evaluation").exists()
@@ -54,6 +58,37 @@ def test_the_part_that_names_the_document_is_cut_off(tmp_path):
     [question] = questions.read(write_set(tmp_path / "mini"), tmp_path).questions
     assert question.texts[questions.UNNAMED] == "What is the rent?"
     assert question.texts[questions.NAMED].startswith("Consider the Lease")
+
+
+def trial(file, found, offered=(), gold=()):
+    question = Question(f"{file}?", "deeds", file, {questions.UNNAMED: "What is the rent?"}, tuple(gold))
+    return Trial(question, questions.UNNAMED, "tune", tuple(gold), Asked(tuple(found), 4.0, tuple(offered)))
+
+
+def test_a_question_that_is_asked_back_is_counted_and_whether_its_document_is_offered():
+    gold, found = [Span("a", 0, 10)], [Span("b", 0, 10)]
+    trials = [
+        trial("a", found, ["a", "b"], gold),
+        trial("a", found, ["b", "c"], gold),
+        trial("a", found, [], gold),
+        trial("a", found, [], gold),
+    ]
+    [row] = report.rows(trials, ["all"])
+    assert row.percent("asked_back") == "50.0"
+    assert row.percent("offered") == "25.0"
+    assert "asked" in report.table([row])
+
+
+def test_questions_without_an_answer_have_a_row_of_their_own():
+    """Nothing can be recalled of them; which document they are about still counts."""
+    answered = trial("a", [Span("a", 0, 10)], gold=[Span("a", 0, 10)])
+    none = trial("b", [Span("b", 0, 9), Span("c", 0, 9)], ["b", "c"])
+    apart, row = report.rows([answered, none], ["all"])
+    assert (apart.dataset, apart.questions, row.questions) == (report.UNANSWERABLE, 1, 1)
+    assert apart.figures["wrong_document@2"].value == 0.5
+    assert apart.percent("asked_back") == apart.percent("offered") == "100.0"
+    assert "recall@1" not in apart.figures
+    assert row.percent("recall@1") == "100.0"
 
 
 def test_a_copy_of_a_document_falls_into_the_same_half():
