@@ -17,7 +17,7 @@ from bench.figure import Figure
 from knowledge.index import DENSE, Ask, IndexConfig, Point, Where
 from knowledge.index.edge import EdgeIndex
 
-POINTS = int(os.environ.get("PINCITE_BENCH_PASSAGES", "100000"))
+POINTS = int(os.environ.get("PINCITE_BENCH_LOCAL", "100000"))
 WIDTH, MATTERS, BATCH, QUERIES = 384, 20, 1_000, 20
 NAME = f"{POINTS:,} × {WIDTH}"
 

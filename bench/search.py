@@ -1,25 +1,47 @@
-"""Search in process over many passages: the whole call, from the question's text to results with snippets."""
+"""Search in process as passages grow: the whole call, from text to results with snippets.
+
+Texts and vectors are made up, so that nothing of them has to be embedded; the questions are embedded. The
+same matter grows through all sizes; bench/growth.svg shows how time, memory and disk go with them.
+"""
 
 import os
+import resource
 import statistics
 import tempfile
 import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
 
+from bench import growth
 from bench.figure import Figure
 
-PASSAGES = int(os.environ.get("PINCITE_BENCH_PASSAGES", "100000"))
-DOCUMENTS = PASSAGES // 100
-QUERIES = 120
+SIZES = [int(size) for size in os.environ.get("PINCITE_BENCH_PASSAGES", "20000 50000 100000 200000").split()]
+GOAL_AT = 100_000  # the goals are for so many passages and fewer
+PER_DOCUMENT, DOCUMENTS_AT_ONCE = 100, 10
+QUERIES = 80
 WORDS = """
     agreement party notice termination delivery payment price breach remedy supplier buyer liability
     damages confidential information warranty insurance arbitration court evidence letter invoice
     schedule annex default force majeure inspection equipment contract clause section date days
     written consent assign waiver interest
     """.split()
+
+
+@dataclass
+class Filling:
+    """A matter that grows; `seconds` is what its index took."""
+
+    matter: Any
+    generation: Any
+    index: Any
+    random: np.random.Generator
+    centres: np.ndarray
+    documents: int = 0
+    seconds: float = 0.0
 
 
 def measure() -> list[Figure]:
@@ -31,91 +53,140 @@ def measure() -> list[Figure]:
 
         django.setup()
         call_command("migrate", verbosity=0)
-        return _measure()
+        return _measure(Path(directory))
 
 
-def _measure() -> list[Figure]:
-    from knowledge import access, engines, search
+def _measure(directory: Path) -> list[Figure]:
+    from django.contrib.auth.models import User
 
-    person, matter, upsert_seconds = _fill()
-    scope = access.scope_for(person, matter)
-    random = np.random.default_rng(2)
-    queries = [" ".join(random.choice(WORDS, 6)) for _ in range(QUERIES)]
-    engines.embedder().embed_query("warm")
-    search.retrieve(scope, queries[0])
-    whole, embedding = [], []
-    for query in queries:  # in turns, so that what else the machine does falls on both
-        started = time.perf_counter()
-        engines.embedder().embed_query(query)
-        middle = time.perf_counter()
-        assert search.retrieve(scope, query)
-        embedding.append(middle - started)
-        whole.append(time.perf_counter() - middle)
+    from knowledge import access, engines, matters
+
+    person = User.objects.create_user("bench")
+    filling = _begin(matters.create("Bench", person))
+    scope = access.scope_for(person, filling.matter)
+    points = [_at(size, filling, scope, directory) for size in SIZES]
     engines.close()
-    p95 = 1000 * statistics.quantiles(whole, n=20)[-1]
-    median, alone = 1000 * statistics.median(whole), 1000 * statistics.median(embedding)
+    growth.draw(points)
+    written = Figure("index: points written, graph built", SIZES[-1] / filling.seconds, "points/s")
+    return [*(figure for point in points for figure in _figures(point)), written]
+
+
+def _figures(point: growth.Point) -> list[Figure]:
+    name, has_goal = f"search: {point.passages:,} passages", point.passages <= GOAL_AT
+    ratio = point.median / point.embedding
+    against = f"{name}, median, against embedding the query alone"
     return [
-        Figure(f"search: {PASSAGES:,} passages, p95", p95, "ms", "<= 15"),
-        Figure(
-            f"search: {PASSAGES:,} passages, median, against embedding the query alone",
-            median,
-            "ms",
-            "<= 1.5",
-            alone,
-            median / alone,
-        ),
-        Figure("index: points written", PASSAGES / upsert_seconds, "points/s"),
+        Figure(f"{name}, p95", point.p95, "ms", "<= 15" if has_goal else ""),
+        Figure(against, point.median, "ms", "<= 1.5" if has_goal else "", point.embedding, ratio),
+        Figure(f"{name}, memory", point.memory, "MB"),
+        Figure(f"{name}, disk, index and database", point.disk, "MB"),
     ]
 
 
-def _fill() -> Any:
-    """A person, their matter of 20,000 passages in rows and index, and the seconds that the index took."""
-    from django.contrib.auth.models import User
+def _at(size: int, filling: Filling, scope: Any, directory: Path) -> growth.Point:
+    """Fills up to this size and asks; in turns with the embedding alone, so that other load falls on both."""
+    from knowledge import engines, search
 
-    from knowledge import generations, matters
-    from knowledge.index import Point
-    from knowledge.models import Document, Page, Passage, Version
+    while filling.documents * PER_DOCUMENT < size:
+        _fill(filling)
+    filling.seconds += _seconds(filling.index.flush)
+    embed = engines.embedder().embed_query
+    queries = [_question(place, filling) for place in range(QUERIES)]
+    embed("warm")
+    search.retrieve(scope, queries[0])
+    whole, alone = [], []
+    for query in queries:
+        alone.append(1000 * _seconds(lambda query=query: embed(query)))
+        whole.append(1000 * _seconds(lambda query=query: search.retrieve(scope, query)))
+    return growth.Point(
+        passages=size,
+        median=statistics.median(whole),
+        p95=statistics.quantiles(whole, n=20)[-1],
+        embedding=statistics.median(alone),
+        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        disk=sum(path.stat().st_size for path in directory.rglob("*") if path.is_file()) / 1e6,
+    )
 
-    person = User.objects.create_user("bench")
-    matter = matters.create("Bench", person)
+
+def _question(place: int, filling: Filling) -> str:
+    """Every other one names a document, and is answered from it first."""
+    words = " ".join(filling.random.choice(WORDS, 6))
+    return f"Consider the {_name(place * 7 % filling.documents)}; {words}" if place % 2 else words
+
+
+def _name(document: int) -> str:
+    return f"Supply Agreement between Quill{document} Inc and Brack{document % 97} Ltd"
+
+
+def _begin(matter: Any) -> Filling:
+    from knowledge import generations
+
     random = np.random.default_rng(1)
-    centres = random.normal(size=(50, 384))
-    seconds = 0.0
     generation = generations.current()
-    index = generations.index(generation)
-    for number in range(DOCUMENTS):
-        document = Document.objects.create(matter=matter, path=f"document {number}.txt")
-        version = Version.objects.create(document=document, number=1, sha256="0" * 64, size=1)
-        Document.objects.filter(pk=document.pk).update(current=version)
-        Page.objects.create(version=version, number=1, label="1", kind="text", start=0, text="")
-        passages = [
-            _passage(version.pk, generation.pk, place, random) for place in range(PASSAGES // DOCUMENTS)
-        ]
-        Passage.objects.bulk_create(passages)
-        started = time.perf_counter()
-        index.upsert(
-            [
-                Point(row.pk, _vector(centres, random), row.text, matter.pk, document.pk, version.pk)
-                for row in passages
-            ]
-        )
-        seconds += time.perf_counter() - started
-    index.flush()
-    return person, matter, seconds
+    centres = random.normal(size=(50, generation.dimensions))
+    return Filling(matter, generation, generations.index(generation), random, centres)
 
 
-def _passage(version_id: UUID, generation: int, place: int, random: np.random.Generator) -> Any:
+def _fill(filling: Filling) -> None:
+    """Some more documents, as rows and as points."""
+    from django.db import transaction
+
     from knowledge.models import Passage
 
-    text = " ".join(random.choice(WORDS, 110))
-    where = {"start": place * 800, "end": place * 800 + len(text), "page_first": 1, "page_last": 1}
-    return Passage(id=uuid4(), version_id=version_id, generation_id=generation, text=text, **where)
+    with transaction.atomic():
+        versions = [_document(filling) for _ in range(DOCUMENTS_AT_ONCE)]
+        rows = [_passage(version.pk, filling, place) for version in versions for place in range(PER_DOCUMENT)]
+        Passage.objects.bulk_create(rows, batch_size=1_000)
+    documents = {version.pk: version.document for version in versions}
+    points = [_point(row, documents[row.version_id], filling) for row in rows]
+    filling.seconds += _seconds(lambda: filling.index.upsert(points))
+
+
+def _document(filling: Filling) -> Any:
+    from knowledge.models import Document, Page, Version
+
+    document = Document.objects.create(matter=filling.matter, path=f"{_name(filling.documents)}.txt")
+    version = Version.objects.create(document=document, number=1, sha256="0" * 64, size=1)
+    Document.objects.filter(pk=document.pk).update(current=version)
+    Page.objects.create(version=version, number=1, label="1", kind="text", start=0, text="")
+    filling.documents += 1
+    return version
+
+
+def _passage(version_id: UUID, filling: Filling, place: int) -> Any:
+    from knowledge.models import Passage
+
+    text = " ".join(filling.random.choice(WORDS, 60))
+    where = {"start": place * 500, "end": place * 500 + len(text), "page_first": 1, "page_last": 1}
+    return Passage(id=uuid4(), version_id=version_id, generation_id=filling.generation.pk, text=text, **where)
+
+
+def _point(row: Any, document: Any, filling: Filling) -> Any:
+    from knowledge.index import Point
+
+    return Point(
+        id=row.pk,
+        dense=_vector(filling.centres, filling.random),
+        text=row.text,
+        matter_id=filling.matter.pk,
+        document_id=document.pk,
+        version_id=row.version_id,
+        start=row.start,
+        end=row.end,
+        names="" if row.start else document.path,
+    )
 
 
 def _vector(centres: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Near one of the centres, as the passages of real documents are; of length 1."""
-    vector = centres[random.integers(len(centres))] + random.normal(size=384) * 0.5
+    vector = centres[random.integers(len(centres))] + random.normal(size=centres.shape[1]) * 0.5
     return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+def _seconds(work: Any) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
 
 
 if __name__ == "__main__":

@@ -79,11 +79,12 @@ def ndcg(grades: Sequence[float], ideal: Sequence[float], k: int) -> float:
 def within(found: Sequence[Span], characters: int) -> list[Span]:
     """The first spans, as many as fit into this many characters; the last is clipped at the limit."""
     taken: list[Span] = []
+    room = characters
     for span in found:
-        room = characters - sum(each.length for each in taken)
         if room <= 0:
             break
         taken.append(Span(span.file, span.start, min(span.end, span.start + room)))
+        room -= taken[-1].length
     return taken
 
 
