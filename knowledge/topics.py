@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,7 +91,13 @@ def _without_names(topic: Topic) -> str:
     return " ".join(text.split()).rstrip(" ,")
 
 
+_embedded: WeakKeyDictionary[Embedder, tuple[NDArray[np.float32], list[int]]] = WeakKeyDictionary()
+
+
 def _names(embedder: Embedder) -> tuple[NDArray[np.float32], list[int]]:
-    """The names of all kinds of clauses, embedded, shape (names, dimensions); and whose each is."""
-    rows = [(name, place) for place, each in enumerate(clauses.known()) for name in each.names]
-    return embedder.embed_passages([name for name, _ in rows]), [place for _, place in rows]
+    """The names of all kinds of clauses, embedded once, shape (names, dimensions); and whose each is."""
+    if embedder not in _embedded:
+        rows = [(name, place) for place, each in enumerate(clauses.known()) for name in each.names]
+        vectors = embedder.embed_passages([name for name, _ in rows])
+        _embedded[embedder] = vectors, [place for _, place in rows]
+    return _embedded[embedder]

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from ingestion import pipeline
 from knowledge import access, documents, investigation, jobs, matters, report, runs
-from knowledge.models import Job, Run
+from knowledge.models import Job, Role, Run
 from tests.conftest import make_people
 from tests.test_generations import work_off
 
@@ -105,7 +105,7 @@ def test_it_ends_when_who_asked_is_taken_out_or_stops_it(people):
     work_off()
     run.refresh_from_db()
     assert (run.state, kinds(run)) == (Run.State.CANCELLED, [])
-    matters.set_member(people.matter, people.reader, 1)
+    matters.set_member(people.matter, people.reader, Role.READER)
     stopped = begun(people, CHRONOLOGY)
     lease = jobs.claim_next()
     runs.cancel(stopped, people.reader)
