@@ -10,6 +10,7 @@ BENCHMARKS = {
     "exact": "bench.exact",
     "generation": "bench.generation",
     "reading": "bench.reading",
+    "runs": "bench.runs",
     "search": "bench.search",
     "ingestion": "bench.ingestion",
     "local": "bench.local",

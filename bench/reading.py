@@ -32,14 +32,14 @@ class Asked:
 def measure() -> list[Figure]:
     contracts = os.environ.get("PINCITE_BENCH_CONTRACTS", "")
     if contracts:
-        with _service(contracts):
+        with service_over(contracts):
             return _figures("contracts", _matter("Contracts"), _contract_questions())
-    with tempfile.TemporaryDirectory(prefix="pincite-bench-") as directory, _service(directory):
+    with tempfile.TemporaryDirectory(prefix="pincite-bench-") as directory, service_over(directory):
         return _figures("demo case file", _demo_matter(), _demo_questions())
 
 
 @contextmanager
-def _service(directory: str) -> Iterator[None]:
+def service_over(directory: str) -> Iterator[None]:
     """Django over this data directory, with the models' weights that the checkout has."""
     from bench.serving import environment
 

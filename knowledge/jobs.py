@@ -194,8 +194,8 @@ def retry_later(lease: Lease, reason: str, code: str = Version.Reason.GIVEN_UP) 
 @transaction.atomic
 def give_turn(lease: Lease) -> None:
     """Let others go first: the job is due again at once, with fresh attempts, because it got somewhere."""
-    now = timezone.now()
-    if not lease.rows().update(state=Job.State.DUE, due_at=now, lease_until=None, attempts=0):
+    afresh = {"attempts": 0, "interruptions": 0}
+    if not lease.rows().update(state=Job.State.DUE, due_at=timezone.now(), lease_until=None, **afresh):
         raise LeaseLost
     _tell(lease, state=Version.State.WAITING)
 

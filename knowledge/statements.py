@@ -1,7 +1,7 @@
 """The statements in passages with their vectors; what was embedded for one question is kept for the next."""
 
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from uuid import UUID
@@ -15,9 +15,10 @@ from knowledge import highlight, sentences
 from knowledge.models import Passage
 from knowledge.quotes import Quote
 
-KEPT = 8_000  # passages; about 40 MB
+KEPT = 40_000  # statements; about 40 MB
 LEAST_WORDS = 4
 Spans = list[sentences.Span]
+Key = tuple[UUID, int]  # a passage, and where in it the statement starts
 
 
 @dataclass(frozen=True)
@@ -39,43 +40,42 @@ class Statements:
 
     def __init__(self, embedder: Embedder) -> None:
         self._embedder = embedder
-        self._kept: OrderedDict[UUID, NDArray[np.float16]] = OrderedDict()
+        self._kept: OrderedDict[Key, NDArray[np.float16]] = OrderedDict()
         self._lock = Lock()
 
-    def of(self, passages: Sequence[Passage]) -> Candidates:
-        """The statements of these passages; what overlapping passages share comes twice."""
-        spans = {passage.pk: _statements(passage.text) for passage in passages}
-        worth = [passage for passage in passages if spans[passage.pk]]
-        vectors = self._vectors(worth, spans)
-        rows = [(passage, span) for passage in worth for span in spans[passage.pk]]
+    def of(self, passages: Sequence[Passage], fits: Callable[[str], bool] = lambda _: True) -> Candidates:
+        """The statements of these passages that fit; what overlapping passages share comes twice."""
+        rows = [
+            (passage, span)
+            for passage in passages
+            for span in _statements(passage.text)
+            if fits(span.of(passage.text))
+        ]
+        texts = [span.of(passage.text) for passage, span in rows]
         return Candidates(
             passages=[passage for passage, _ in rows],
             spans=[span for _, span in rows],
-            texts=[span.of(passage.text) for passage, span in rows],
-            vectors=np.concatenate([vectors[passage.pk] for passage in worth]).astype(np.float32)
-            if worth
-            else np.zeros((0, 1), np.float32),
+            texts=texts,
+            vectors=self._vectors([(passage.pk, span.start) for passage, span in rows], texts),
         )
 
-    def _vectors(
-        self, passages: Sequence[Passage], spans: Mapping[UUID, Spans]
-    ) -> dict[UUID, NDArray[np.float16]]:
+    def _vectors(self, keys: Sequence[Key], texts: Sequence[str]) -> NDArray[np.float32]:
+        if not keys:
+            return np.zeros((0, 1), np.float32)
         with self._lock:
-            found = {passage.pk: self._kept[passage.pk] for passage in passages if passage.pk in self._kept}
-        new = [passage for passage in passages if passage.pk not in found]
-        texts = [span.of(passage.text) for passage in new for span in spans[passage.pk]]
-        if texts:
-            made = self._embedder.embed_passages(texts).astype(np.float16)
-            borders = np.cumsum([len(spans[passage.pk]) for passage in new])[:-1]
-            found |= dict(zip([passage.pk for passage in new], np.split(made, borders), strict=True))
+            found = {key: self._kept[key] for key in keys if key in self._kept}
+        new = {key: text for key, text in zip(keys, texts, strict=True) if key not in found}
+        if new:
+            made = self._embedder.embed_passages(list(new.values())).astype(np.float16)
+            found |= dict(zip(new, made, strict=True))
         self._keep(found)
-        return found
+        return np.stack([found[key] for key in keys]).astype(np.float32)
 
-    def _keep(self, found: Mapping[UUID, NDArray[np.float16]]) -> None:
+    def _keep(self, found: dict[Key, NDArray[np.float16]]) -> None:
         with self._lock:
-            for pk, vectors in found.items():
-                self._kept[pk] = vectors
-                self._kept.move_to_end(pk)
+            for key, vector in found.items():
+                self._kept[key] = vector
+                self._kept.move_to_end(key)
             while len(self._kept) > KEPT:
                 self._kept.popitem(last=False)
 

@@ -107,11 +107,10 @@ def _fits(question: Question, text: str) -> bool:
 
 
 def _by_wording(question: Question, passages: Sequence[Passage], read: int) -> Judged:
-    candidates = statements(question.embedder).of(passages)
-    fits = np.array([_fits(question, text) for text in candidates.texts])
-    if not fits.any():  # the words of a heading, which says nothing by itself
+    candidates = statements(question.embedder).of(passages, lambda text: _fits(question, text))
+    if not candidates.texts:  # the words of a heading, which says nothing by itself
         return Judged(Verdict.Value.UNDECIDED, OPEN, note=HEADING, passages=read)
-    scores = (candidates.vectors @ question.vectors.T).max(axis=1) * fits
+    scores = (candidates.vectors @ question.vectors.T).max(axis=1)
     best = float(np.clip(scores.max(), 0.0, 1.0))
     value = Verdict.Value.YES if best >= YES_WORDED else Verdict.Value.UNDECIDED
     return Judged(value, 0.5 + best / 2, _quotes(candidates, scores), passages=read)

@@ -176,12 +176,13 @@ def test_a_run_ends_when_who_asked_is_taken_out_of_the_matter(people):
 def test_a_long_run_gives_its_turn_to_other_matters(people, monkeypatch):
     monkeypatch.setattr(exhaustive, "SLICE_SECONDS", 0.0)
     run = begun(people)
+    Job.objects.filter(run=run).update(interruptions=jobs.INTERRUPTIONS)
     lease = jobs.claim_next()
     other = documents.add(people.foreign, "theirs.txt", [b"A short letter of theirs."], people.outsider)
     pipeline.work(lease)
     assert jobs.claim_next().subject_id == other.version.pk
     job = Job.objects.get(run=run)
-    assert (job.state, job.attempts) == (Job.State.DUE, 0)
+    assert (job.state, job.attempts, job.interruptions) == (Job.State.DUE, 0, 0)
 
 
 def test_a_person_settles_what_is_undecided_and_the_table_says_so(people):

@@ -5,8 +5,9 @@ Every other question is for tuning (the first, third, …), the rest for checkin
 """
 
 import json
+import time
 from argparse import ArgumentParser
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from django.core.management.base import BaseCommand, CommandError
 
 from knowledge import exhaustive, generations, verdicts
 from knowledge.models import Document, Matter, Verdict
+
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -65,22 +68,28 @@ class Command(BaseCommand):
         if matter is None:
             raise CommandError(f"No matter “{options['matter']}”.")
         rows = [json.loads(line) for line in options["questions"].read_text().splitlines() if line.strip()]
-        halves = {"tuning": rows[0::2], "check": rows[1::2]}
-        for name, questions in halves.items():
-            if options["half"] not in {name, "both"}:
-                continue
-            self.stdout.write(f"\n{name}\n{HEAD}")
-            scores = []
-            for row in questions:
-                scores.append(evaluate(matter, row["query"], set(row["gold_docs"])))
-                self.stdout.write(scores[-1].line())
-            self.stdout.write(f"mean  {told(scores)}")
+        for name, questions in halves(rows).items():
+            if options["half"] in {name, "both"}:
+                self.stdout.write(f"\n{name}\n{HEAD}")
+                found = scores(matter, questions, self.stdout.write)
+                self.stdout.write(f"mean  {told(found)}")
+
+
+def halves(rows: Sequence[Row]) -> dict[str, Sequence[Row]]:
+    return {"tuning": rows[0::2], "check": rows[1::2]}
+
+
+def scores(matter: Matter, rows: Iterable[Row], tell: Callable[[str], object]) -> list[Score]:
+    """One for each question, told as soon as it is known."""
+    found: list[Score] = []
+    for row in rows:
+        found.append(evaluate(matter, row["query"], set(row["gold_docs"])))
+        tell(found[-1].line())
+    return found
 
 
 def evaluate(matter: Matter, question: str, gold: set[str]) -> Score:
     """Judge every document of the matter; nothing is stored."""
-    import time
-
     started = time.perf_counter()
     asked = verdicts.analysed(generations.embedder(generations.current()), question)
     said = {_name(document.path): _value(asked, document) for document in _documents(matter)}
