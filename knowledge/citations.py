@@ -25,20 +25,24 @@ LIST_SIGN = re.compile(r"^\s*(?:[-–•*]|\d{1,2}[.)])\s+")
 TOKEN = re.compile(r"\d+(?:[.,]\d+)*|[^\W\d_]+(?:['’][^\W\d_]+)?|[%€$£§;:]", re.UNICODE)
 QUOTED = re.compile(r"“([^“”]{12,})”|\"([^\"]{12,})\"")  # shorter ones are mere terms
 ARTICLES = frozenset({"a", "an", "the"})
-# Words that turn what the whole clause says: a claim may neither bring one along nor leave one out.
+# Words that turn what the whole clause says, or say whose word it is: a claim may neither bring one along nor
+# leave one out.
 CONDITIONS = frozenset(
     """
     not no nor neither never none nothing cannot without unless except excluding only solely if whether until
     before after provided subject notwithstanding however but deny denies denied refuse refuses refused fail
     fails failed reject rejects rejected alleged allegedly
+    according allege alleges argue argued argues assert asserted asserts believe believed believes claim
+    claimed claims contend contended contends maintain maintained maintains opined opines say says
+    state stated states submits suggest suggested suggests testified thinks thought
     """.split()
 )
-# Words that turn what stands next to them: none may be left out between the words of a claim.
+# Words that turn what stands next to them: none may be left out between the words of a claim or just before.
 TURNING = CONDITIONS | frozenset(
     """
     may might must shall should will would can could need either both any all each every when other than less
     more least most fewer greater below above under over up minimum maximum exceed hundred thousand million
-    billion half double
+    billion half double about almost approximately around circa nearly roughly
     """.split()
 )
 LEAST_CONTENT = 3  # words that are not stop words; less is no claim
@@ -256,12 +260,19 @@ def _turns(source: Sequence[str], places: Sequence[int]) -> bool:
     inside = [place for place in range(first, last + 1) if place not in set(places)]
     if any(source[at] in TURNING | BORDERS or _is_other_number(source, at) for at in inside):
         return True
+    if _before(source, first) in TURNING:
+        return True
     while first > 0 and source[first - 1] not in BORDERS:
         first -= 1
     while last + 1 < len(source) and source[last + 1] not in BORDERS:
         last += 1
     around = [*source[first : places[0]], *source[places[-1] + 1 : last + 1]]
     return any(token in CONDITIONS for token in around)
+
+
+def _before(source: Sequence[str], place: int) -> str:
+    """The word before this place, but for articles."""
+    return next((token for token in reversed(source[:place]) if token not in ARTICLES), "")
 
 
 def _is_other_number(source: Sequence[str], place: int) -> bool:

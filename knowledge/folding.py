@@ -21,15 +21,19 @@ _CONFUSED = [
     ("i", "l"),
     ("5", "s"),
 ]
+_CUT_NUMBER = re.compile(r"\d[.,]\d")
 SHORTEST_BY_OCR = 25  # folded characters; shorter ones are alike by chance
 
 Folded = tuple[str, list[int]]  # the folded text, and where each of its characters comes from
 
 
 def find(quote: str, text: str) -> tuple[int, int] | None:
-    """The span of `text` that says the quote: exactly, else as `fold` sees both, else as OCR may see it."""
-    at = text.find(quote)
-    if quote.strip() and at >= 0:
+    """The span of `text` that says the quote: exactly, else as `fold` sees both, else as OCR may see it.
+
+    It neither begins nor ends within a word or a number.
+    """
+    at = _whole(quote, text)
+    if at >= 0:
         return at, at + len(quote)
     return _find(fold(quote), fold(text)) or _find_by_ocr(fold(quote), fold(text))
 
@@ -58,8 +62,25 @@ def _plain(character: str) -> Iterator[str]:
 
 def _find(quote: Folded, text: Folded) -> tuple[int, int] | None:
     wanted = quote[0].strip()
-    at = text[0].find(wanted) if wanted else -1
+    at = _whole(wanted, text[0])
     return (text[1][at], text[1][at + len(wanted) - 1] + 1) if at >= 0 else None
+
+
+def _whole(wanted: str, text: str) -> int:
+    """Where it stands with no word or number cut; -1 for nowhere."""
+    at = text.find(wanted) if wanted.strip() else -1
+    while at >= 0 and (is_cut(text, at) or is_cut(text, at + len(wanted))):
+        at = text.find(wanted, at + 1)
+    return at
+
+
+def is_cut(text: str, at: int) -> bool:
+    """Whether a word or a number goes on over this place. Never in scripts without case."""
+    numbers = (text[max(at - 2, 0) : at + 1], text[max(at - 1, 0) : at + 2])
+    if any(_CUT_NUMBER.fullmatch(number) for number in numbers):
+        return True
+    before, behind = text[max(at - 1, 0) : at], text[at : at + 1]
+    return all(side.isdigit() or side.lower() != side.upper() for side in (before, behind))
 
 
 def _find_by_ocr(quote: Folded, text: Folded) -> tuple[int, int] | None:

@@ -127,6 +127,28 @@ def test_a_date_or_an_amount_may_be_written_otherwise(claim, source):
     assert Checker([read(ONE, 0, source.replace("1", "7").replace("4", "6"), 1)]).support(claim) is None
 
 
+@pytest.mark.parametrize(
+    ("claim", "source"),
+    [
+        ("The buyer owes the price.", "Smith claims that the buyer owes the price."),
+        ("The buyer owes the price.", "The seller's counsel contended that the buyer owes the price."),
+        ("The buyer owes the price.", "According to Smith, the buyer owes the price."),
+        ("The buyer owes 5,000 dollars.", "The buyer owes approximately 5,000 dollars."),
+        ("5,000 dollars are owed by the buyer.", "Approximately 5,000 dollars are owed by the buyer."),
+    ],
+)
+def test_a_claim_without_its_speaker_or_its_hedge_is_not_cited(claim, source):
+    assert Checker([read(ONE, 0, source, 1)]).support(claim) is None
+    assert Checker([read(ONE, 0, source, 1)]).support(source) is not None
+
+
+def test_a_quotation_begins_where_a_word_does():
+    source = "The clause is unenforceable in this court."
+    finding = Checker([read(ONE, 0, source, 3)]).check("It is “enforceable in this court” [3].")
+    assert finding.support is None
+    assert "do not say" in finding.problem
+
+
 PAID = (
     "The Buyer shall pay each undisputed invoice within thirty (30) days of receiving it from the Supplier."
 )

@@ -15,6 +15,7 @@ from knowledge import folding
         ("the offices first", "in the o\ufb03ces \ufb01rst", "the o\ufb03ces \ufb01rst"),
         ("on termination of it", "on termi-\nnation of it", "on termi-\nnation of it"),
         ('it\'s "final" - and so', "it’s “final” – and so", "it’s “final” – and so"),
+        ("enforceable now", "unenforceable now, enforceable now", "enforceable now"),
         ("The Tenant Shall Pay", "the tenant shall pay", "the tenant shall pay"),
         (
             "the amount of the claim in arbitration",
@@ -36,6 +37,11 @@ def test_a_quotation_is_found_in_the_words_of_the_source(quote, source, found):
         ("EUR 4,500,000", "EUR 4,600,000"),
         ("well-known", "well known"),
         ("0 days", "o days"),  # too short for what OCR confuses
+        ("enforceable in this court", "unenforceable in this court"),
+        ("enforceable in this court", "UnEnforceable in this court"),
+        ("the clause is enforce", "the clause is enforceable"),
+        ("000 dollars are owed", "5,000 dollars are owed"),
+        ("the buyer owes 5", "the buyer owes 5,000 dollars"),
         ("", "anything"),
         ("   ", "anything"),
     ],
@@ -45,10 +51,10 @@ def test_other_words_are_not_found(quote, source):
 
 
 @given(st.text(alphabet="abrn m-\n’fi\ufb01", min_size=1, max_size=60), st.data())
-def test_every_stretch_of_a_text_is_found_where_the_text_says_it(text, data):
+def test_every_stretch_of_whole_words_is_found_where_the_text_says_it(text, data):
     start = data.draw(st.integers(0, len(text) - 1))
     end = data.draw(st.integers(start + 1, len(text)))
-    if text[start:end].strip():
+    if text[start:end].strip() and not (folding.is_cut(text, start) or folding.is_cut(text, end)):
         span = folding.find(text[start:end], text)
         assert span is not None
         assert folding.fold(text[slice(*span)])[0].strip() == folding.fold(text[start:end])[0].strip()
