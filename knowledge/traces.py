@@ -24,9 +24,21 @@ def remove(matter_id: UUID, documents: Sequence[Document], versions: Sequence[Ve
 def _answers(versions: Sequence[Version]) -> None:
     """The model read the document, whatever it then cited: the whole text goes."""
     written = Q(evidence__version__in=versions) | Q(citations__version__in=versions)
-    Answer.objects.filter(pk__in=Answer.objects.filter(written).values("pk")).update(
+    found = set(Answer.objects.filter(written).values_list("pk", flat=True))
+    Answer.objects.filter(pk__in=found | _going_on(found)).update(
         sentences=[], said="", state=Answer.State.NOTHING, reason=SOURCE_DELETED
     )
+
+
+def _going_on(answers: set[UUID]) -> set[UUID]:
+    """The later answers whose prompt begins with that of one of these."""
+    later: set[UUID] = set()
+    newest = answers
+    while newest:
+        rows = Answer.objects.filter(follows__in=newest, goes_on=True)
+        newest = set(rows.values_list("pk", flat=True)) - later
+        later |= newest
+    return later
 
 
 def _runs(versions: Sequence[Version]) -> None:

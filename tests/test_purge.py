@@ -107,6 +107,33 @@ def test_what_the_generator_read_of_a_matter_is_forgotten_with_a_document_of_it(
     assert cached() == 0
 
 
+def later(answer: Answer, *, goes_on: bool, **values: object) -> Answer:
+    """A later turn that added no evidence of its own."""
+    said = {"said": PLANTED, "sentences": [{"text": PLANTED, "citations": []}]}
+    return Answer.objects.create(
+        matter=answer.matter,
+        asker=answer.asker,
+        question="And then?",
+        follows=answer,
+        goes_on=goes_on,
+        **said,
+        **values,
+    )
+
+
+def test_later_answers_that_go_on_from_what_was_deleted_go_too(planted):
+    first = Answer.objects.get()
+    second = later(first, goes_on=True, state=Answer.State.DONE)
+    third = later(second, goes_on=True, state=Answer.State.GENERATING)
+    anew = later(second, goes_on=False, state=Answer.State.DONE)
+    documents.delete(planted.matter.documents.get(path=f"{PLANTED}.txt"))
+    for answer in (first, second, third, anew):
+        answer.refresh_from_db()
+    for answer in (first, second, third):
+        assert (answer.state, answer.said, answer.sentences) == (Answer.State.NOTHING, "", [])
+    assert anew.said == PLANTED
+
+
 def test_what_stays_is_still_found_after_the_purge_and_after_a_restart(planted):
     documents.delete(planted.matter.documents.get(path=f"{PLANTED}.txt"))
     purge.run()
