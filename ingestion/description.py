@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import MAXYEAR, MINYEAR, UTC, datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ from knowledge.models import Correspondent, Kind, Page, Version
 
 LANGUAGE_SAMPLE = 6_000  # characters
 MOST_CORRESPONDENTS = 2_000
+MOST_NAMED = 200  # messages of a conversation that one mail may name
 KINDS = {
     "application/pdf": Kind.PDF,
     "application/vnd.openxmlformats-officedocument.wordprocessingml.document": Kind.WORD,
@@ -81,8 +82,9 @@ def people(header: str) -> list[tuple[str, str]]:
 
 
 def named_messages(said: Mapping[str, str]) -> list[str]:
-    """The earlier messages that this one names, the first of the conversation first."""
-    return [*identifiers(said.get("references", "")), *identifiers(said.get("in-reply-to", ""))]
+    """The earlier messages that this one names, the first of the conversation first; of many, both ends."""
+    found = [*identifiers(said.get("references", "")), *identifiers(said.get("in-reply-to", ""))]
+    return found if len(found) <= MOST_NAMED else [*found[: MOST_NAMED // 2], *found[-MOST_NAMED // 2 :]]
 
 
 def identifiers(header: str) -> list[str]:
@@ -94,7 +96,8 @@ def date(text: str) -> datetime | None:
     for read in (datetime.fromisoformat, parsedate_to_datetime, _pdf_date):
         try:
             found = read(text.strip())
-            return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            moment = (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+            return moment if MINYEAR + 1 < moment.year < MAXYEAR else None  # shown in any time zone
         except (ValueError, TypeError, IndexError, OverflowError):
             continue
     return None

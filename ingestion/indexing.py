@@ -27,7 +27,8 @@ def bring_in(lease: jobs.Lease, version: Version, generation: Generation, *, ane
     lease.hold()  # from here on a worker that took over would write the same points
     if anew:
         index.delete_version(version.pk)
-    called = {passages[0].pk: _names(version)} if passages else {}
+    is_named = generation.form >= generations.NAMED_FORM
+    called = {passages[0].pk: _names(version)} if passages and is_named else {}
     for batch in _batches(passages):
         lease.report("indexing", 0, len(passages))
         index.upsert([_point(passage, version, called.get(passage.pk, "")) for passage in batch])

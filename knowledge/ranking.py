@@ -77,4 +77,6 @@ def _lent(scores: NDArray[np.float64], rows: Sequence[Hit], share: float) -> NDA
 
 
 def _follow(first: Hit, second: Hit) -> bool:
-    return first.document_id == second.document_id and second.start - first.end <= BESIDE
+    """Points of an older form do not know where they stand: both ends are 0."""
+    is_placed = first.end > first.start
+    return is_placed and first.document_id == second.document_id and second.start - first.end <= BESIDE

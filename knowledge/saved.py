@@ -25,6 +25,7 @@ def keep(person: User, matter: Matter, name: str, query: str) -> SavedSearch:
 
     Raises QueryError for what could never be run, and TooManySaved.
     """
+    name, query = name.replace("\x00", ""), query.replace("\x00", "")
     parse(query)
     if of(person, matter).exclude(name=name).count() >= MOST:
         raise TooManySaved

@@ -237,6 +237,8 @@ HOSTILE = [
     '"' * 3_001,
     "the AND of AND a",
     "\x00 AND \x00",
+    "zebra\x00",
+    "a AND (b OR (c AND (" * 8 + "zebra" + ")" * 24,
     "ａｂ AND 中文 AND עברית",
     "a AND \\",
     "%_ AND a",

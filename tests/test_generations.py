@@ -153,3 +153,16 @@ def test_a_broken_index_is_built_anew(matter):
     work_off()
     assert found(matter) == EVERYTHING
     assert reconcile.run() == []
+
+
+def test_a_file_goes_into_an_index_of_an_older_form_too(people):
+    """After an upgrade, until `reindex` has renewed it."""
+    generation = generations.current()
+    engines.remove_index(generations.index_config(generation))
+    Generation.objects.update(form=generations.NAMED_FORM - 1)
+    try:
+        documents.add(people.matter, "1.txt", [LETTER.format(day=1).encode()], people.owner)
+        work_off()
+        assert found(people) == {"1.txt"}
+    finally:
+        engines.remove_index(generations.index_config(generations.current()))

@@ -43,6 +43,7 @@ def record(
     """Add one event to the chain. `text` is what the matter's own words are in it: a question, a name."""
     caller = _caller(by)
     salt = secrets.token_hex(16)
+    text = text.replace("\x00", "")  # PostgreSQL keeps none, and a search ignores them
     with transaction.atomic():
         number, previous = _turn()
         event = AuditEvent(

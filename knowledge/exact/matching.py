@@ -87,11 +87,18 @@ def _wild(pattern: str, terms: str) -> Iterator[int]:
 
 @lru_cache(maxsize=1_000)
 def expression(pattern: str) -> re.Pattern[str]:
-    """Of a word with wildcards, between its spaces: * is any number of characters, ? exactly one."""
-    parts = re.split(r"([*?])", pattern)
-    return re.compile(
-        " " + "".join({"*": "[^ ]*", "?": "[^ ]"}.get(part, re.escape(part)) for part in parts) + "(?= )"
-    )
+    """Of a word with wildcards, between its spaces: * is any number of characters, ? exactly one.
+
+    What stands between two stars has a fixed length, so its first place is as good as any: atomic groups keep
+    the expression from trying the others, which would take for ever in a long word.
+    """
+    first, *others = ("".join(map(_character, part)) for part in re.split(r"\*+", pattern))
+    between = "".join(f"(?>[^ ]*?{part})" for part in others[:-1])
+    return re.compile(f" {first}{between}{'[^ ]*' + others[-1] if others else ''}(?= )")
+
+
+def _character(character: str) -> str:
+    return "[^ ]" if character == "?" else re.escape(character)
 
 
 def _literal(node: Literal, reader: Reader) -> Spans:

@@ -114,19 +114,26 @@ class EdgeIndex:
         with self._writing:
             old, old_path = self._engine, self._path
             path = old_path.with_name(f"shard-{_number(old_path) + 1}{UNFINISHED}")
-            fresh = _open(path, self._config)
+            shutil.rmtree(
+                path, ignore_errors=True
+            )  # of a copy that broke off: it may hold what is deleted now
+            self._copy_to(_open(path, self._config))
+            self._path = path.rename(path.with_name(path.name.removesuffix(UNFINISHED)))
+            self._shard = _open(self._path, self._config)
+        time.sleep(LAST_QUERY_SECONDS)  # for queries that are still at the old one
+        old.close()
+        shutil.rmtree(old_path)
+
+    def _copy_to(self, fresh: edge.EdgeShard) -> None:
+        try:
             for records in self._copies():
                 with _typed():
                     fresh.update(edge.UpdateOperation.upsert_points(records))
             with _typed():
                 fresh.optimize()
                 fresh.flush()
-                fresh.close()
-            self._path = path.rename(path.with_name(path.name.removesuffix(UNFINISHED)))
-            self._shard = _open(self._path, self._config)
-        time.sleep(LAST_QUERY_SECONDS)  # for queries that are still at the old one
-        old.close()
-        shutil.rmtree(old_path)
+        finally:
+            fresh.close()
 
     def _copies(self) -> Iterator[list[edge.Point]]:
         offset: Any = None

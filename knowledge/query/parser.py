@@ -13,7 +13,7 @@ from knowledge.query.tree import And, Field, Literal, Near, Node, Not, Or, Query
 from knowledge.query.words import WILD, is_wild, patterns
 
 LONGEST = 10_000  # characters
-DEEPEST = 40  # brackets in brackets
+DEEPEST = 24  # brackets in brackets; SQLite's full-text index takes about thirty
 MOST_PARTS = 500  # words, phrases and fields
 LEAST_LETTERS = 2  # beside a wildcard
 NOTHING = "Type what to look for."

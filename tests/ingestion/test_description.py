@@ -64,3 +64,14 @@ def test_of_several_dates_the_sent_one_counts_then_the_last_change():
 )
 def test_the_language_is_told(text, expected):
     assert description.language(text) == expected
+
+
+@pytest.mark.parametrize("text", ["D:99991231235959Z", "9999-12-31", "0001-01-01"])
+def test_a_date_that_no_time_zone_could_show_is_none(text):
+    assert description.date(text) is None
+
+
+def test_of_a_mail_that_names_too_many_others_the_first_and_the_last_count():
+    many = " ".join(f"<{number}@example>" for number in range(5_000))
+    found = description.named_messages({"references": many})
+    assert (len(found), "0@example" in found[0], "4999@example" in found[-1]) == (200, True, True)
