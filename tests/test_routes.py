@@ -331,7 +331,7 @@ def fill(key: str, ids: dict[str, object]) -> str:
     for name, value in ids.items():
         path = path.replace(f"<uuid:{name}>", str(value))
     path = path.replace("<username>", "reader").replace("<number>", "1")
-    return path.replace("<int:token_id>", "0")  # nobody's: whose they are is told in test_tokens
+    return re.sub(r"<int:\w+>", "0", path)  # nobody's: whose they are is told in test_tokens and test_sign_in
 
 
 def outcome(response) -> str:
