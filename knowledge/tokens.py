@@ -32,20 +32,22 @@ def issue(person: User, name: str, wish: Wish) -> str:
         _check(maker, wish)
     with transaction.atomic():
         token = ApiToken.issue(person, name, wish.rights, wish.matters, wish.expires)
-        _record(ApiToken.objects.get(digest=digest(token)), rights=list(wish.rights))
+        made = ApiToken.objects.get(digest=digest(token))
+        _record(f"token:{made.pk}", person, rights=list(wish.rights))
     return token
 
 
 def revoke(token: ApiToken) -> None:
     """From the next request on, and within two seconds in an open stream."""
     with transaction.atomic():
-        _record(token, rights=[])
+        subject = f"token:{token.pk}"  # a deleted row has no key any more
         token.delete()
+        _record(subject, token.user, rights=[])
 
 
-def _record(token: ApiToken, rights: Sequence[str]) -> None:
+def _record(subject: str, person: User, rights: Sequence[str]) -> None:
     details = {"rights": [str(right) for right in rights]}
-    audit.record(audit.Act.PERMISSION, f"token:{token.pk}", details=details, by=token.user)
+    audit.record(audit.Act.PERMISSION, subject, details=details, by=person)
 
 
 def _check(maker: ApiToken, wish: Wish) -> None:

@@ -24,7 +24,6 @@ def queue_matter(matter: Matter, person: User) -> list[Job]:
     versions = main_documents(matter, person)
     subject, details = f"matter:{matter.pk}", {"read_ahead": len(versions)}
     with transaction.atomic():
-        audit.record(audit.Act.CHANGE, subject, matter_id=matter.pk, details=details)
         Job.objects.filter(matter=matter, by=person, kind=Job.Kind.WARM, state=Job.State.DUE).delete()
         jobs = [
             Job.objects.create(kind=Job.Kind.WARM, matter=matter, version=version, by=person)
@@ -32,6 +31,7 @@ def queue_matter(matter: Matter, person: User) -> list[Job]:
         ]
         for job in jobs:
             queue.wake_after_commit(job.pk)
+        audit.record(audit.Act.CHANGE, subject, matter_id=matter.pk, details=details)
     return jobs
 
 

@@ -11,10 +11,11 @@ from django.contrib.auth.models import Group, User
 from django.core.management import CommandError
 from django.db import DatabaseError, connection, transaction
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
-from knowledge import access, audit, documents, matters, walls
+from knowledge import access, audit, documents, matters, tokens, walls, warming
 from knowledge.audit import chain, export, triggers
-from knowledge.models import AuditAnchor, AuditEvent, AuditText, Document, Membership, Role
+from knowledge.models import ApiToken, AuditAnchor, AuditEvent, AuditText, Document, Membership, Role, Version
 from tests.test_commands import run
 
 Act = audit.Act
@@ -361,3 +362,20 @@ def test_documents_are_named_in_what_can_be_forgotten_only(people):
     assert "secret-name" not in json.dumps([audit.entry(event) for event in AuditEvent.objects.all()])
     assert AuditText.objects.filter(text="secret-name.txt").exists()
     assert Document.objects.exists()
+
+
+def test_the_turn_in_the_chain_is_taken_last(people):
+    """After it nothing else is locked: who locks rows and then waits for the turn would wait for us."""
+    tokens.issue(people.owner, "script", tokens.Wish(["read"], None, None))
+    version = documents.add(people.matter, "a.txt", [b"text"], people.owner).version
+    Version.objects.filter(pk=version.pk).update(characters=4)
+    Document.objects.filter(pk=version.document_id).update(current=version)
+    acts = {
+        "read ahead": lambda: warming.queue_matter(people.matter, people.owner),
+        "revoke": lambda: tokens.revoke(ApiToken.objects.get()),
+    }
+    for name, act in acts.items():
+        with CaptureQueriesContext(connection) as captured:
+            act()
+        written = [each["sql"] for each in captured if each["sql"].startswith(("INSERT", "UPDATE", "DELETE"))]
+        assert "knowledge_auditevent" in written[-1], name
