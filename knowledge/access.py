@@ -155,6 +155,7 @@ def job_for(person: Person, job_id: UUID, role: Role = Role.READER) -> Job:
     job = rows.filter(pk=job_id, matter__in=matters_of(person)).first()
     if job is None:
         raise Http404("No such job.")
+    trace.opened(job.matter_id)
     _require(person, job.matter, role)
     return job
 
@@ -165,6 +166,7 @@ def webhook_for(person: Person, webhook_id: UUID) -> Webhook:
     hook = rows.filter(pk=webhook_id, matter__in=matters_of(person)).first()
     if hook is None:
         raise Http404("No such webhook.")
+    trace.opened(hook.matter_id)
     _require(person, hook.matter, Role.MANAGER)
     return hook
 
@@ -174,6 +176,7 @@ def delivery_for(person: Person, delivery_id: UUID) -> Delivery:
     delivery = rows.filter(pk=delivery_id, webhook__matter__in=matters_of(person)).first()
     if delivery is None:
         raise Http404("No such delivery.")
+    trace.opened(delivery.webhook.matter_id)
     _require(person, delivery.webhook.matter, Role.MANAGER)
     return delivery
 
@@ -239,6 +242,7 @@ def run_for(person: Person, run_id: UUID, role: Role = Role.READER) -> Run:
     )
     if run is None:
         raise Http404("No such run.")
+    trace.opened(run.matter_id)
     if run.asker_id != person.pk:
         _require(person, run.matter, role)
     return run
@@ -287,6 +291,7 @@ def saved_search_for(person: Person, search_id: UUID) -> SavedSearch:
     saved = rows.filter(pk=search_id).first()
     if saved is None:
         raise Http404("No such search.")
+    trace.opened(saved.matter_id)
     return saved
 
 

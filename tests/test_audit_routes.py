@@ -38,6 +38,21 @@ def test_each_route_leaves_its_event_or_needs_none(people, targets, key, method)
         assert left == []
     else:
         assert left, (response.status_code, outcome(response))
+        if "<uuid" in key and left[-1] != "denied":
+            assert AuditEvent.objects.latest("sequence").matter_id == targets["own"]["matter_id"]
+
+
+@pytest.mark.parametrize(
+    ("key", "method", "body"),
+    [
+        ("runs/<uuid:run_id>/table/", "GET", {}),
+        ("api/v1/runs/<uuid:run_id>/table", "GET", {}),
+        ("api/v1/matters/<uuid:matter_id>/searches/report", "POST", {"terms": ["payment"]}),
+    ],
+)
+def test_each_table_that_goes_out_is_an_export(people, targets, key, method, body):  # noqa: F811
+    assert call(people, "owner", method, fill(key, targets["own"]), body).status_code == 200
+    assert acts()[-1] == "export"
 
 
 @pytest.mark.parametrize("key", [key for key in ROUTES if "<uuid" in key])

@@ -29,7 +29,11 @@ SILENT = frozenset(
 # A list that renews itself is recorded once a minute.
 RENEWED = frozenset({"documents"})
 RENEWED_SECONDS = 60
-EXPORTS = frozenset({"document_file", "api:get_report", "api:get_file", "api:export_matter"})
+EXPORTS = frozenset(
+    """
+    document_file run_table api:get_report api:get_file api:get_table api:report_hits api:export_matter
+    """.split()
+)
 PLACE = ("version", "page", "start", "end", "person", "username")
 
 
@@ -56,7 +60,7 @@ def _record(told: Trace, match: ResolverMatch, status: int) -> None:
         _note(told, match, audit.Act.DENIED)
     elif status >= 400 or told.recorded:
         return
-    elif told.request.method in {"GET", "HEAD"}:
+    elif told.request.method in {"GET", "HEAD"} or match.view_name in EXPORTS:
         if not _is_silent(told, match):
             _note(told, match, _read(told.request, match))
     elif match.app_name == "admin":
