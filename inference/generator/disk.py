@@ -85,9 +85,10 @@ class Disk:
 
     def _work(self) -> None:
         try:
-            while True:
-                self._write(*self._jobs.get_nowait())
-        except (Empty, OSError):  # a full disk: what is remembered is a convenience
+            with suppress(Empty, OSError):  # a full disk: what is remembered is a convenience
+                while True:
+                    self._write(*self._jobs.get_nowait())
+        finally:  # also where a device has no memory to copy with: the next save starts another thread
             self._writing.release()
 
     def _write(self, scope: str, tokens: Tokens, segments: Sequence[Segment], forgets: int) -> None:

@@ -7,6 +7,7 @@ being read, first come first served; so a long read does not stall the answers b
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from threading import Condition, Thread, main_thread
 from typing import Any
@@ -112,40 +113,44 @@ class Engine:
         """What is being read or waits for it was asked before: that is not remembered either."""
         while self._forgotten:
             scope = self._forgotten.popleft()
-            self.memory.forget(scope)
             with self._changed:
                 asked = [*(running.request for running in self._running), *self._waiting]
             for request in asked:
                 request.is_forgotten |= request.scope == scope
+            self.memory.forget(scope)
 
     def _work(self) -> None:
         while self._has_work():
-            self._drop_gone()
-            self._forget()
             try:
-                self._admit()
-                self._step()
-            except Stopped:
-                continue
-            except torch.OutOfMemoryError:
-                self._relieve()
+                self._turn()
             except Exception as error:  # noqa: BLE001  whatever a model fails with is told to all it fails
                 for running in list(self._running):
                     self._finish(running, error)
+
+    def _turn(self) -> None:
+        try:
+            self._drop_gone()
+            self._forget()
+            self._admit()
+            self._step()
+        except Stopped:
+            return
+        except torch.OutOfMemoryError:
+            self._relieve()
 
     def _has_work(self) -> bool:
         """Waits for it; False: this thread ends, because nothing came or the process ends."""
         with self._changed:
             for _ in range(int(IDLE_SECONDS / POLL_SECONDS)):
-                self._forget()
-                if not self.is_idle:
+                if self._forgotten or not self.is_idle:
                     return True
                 if not main_thread().is_alive():
                     break
                 self._changed.wait(POLL_SECONDS)
-            if self.is_idle:
+            has_work = bool(self._forgotten) or not self.is_idle
+            if not has_work:
                 self._thread = None
-            return not self.is_idle
+            return has_work
 
     def _drop_gone(self) -> None:
         for running in [r for r in self._running if r.request.is_gone]:
@@ -166,6 +171,9 @@ class Engine:
             except torch.OutOfMemoryError:
                 self._relieve()
                 request.end(Unavailable(NO_MEMORY, RETRY_SECONDS))
+                return
+            except Exception as error:  # noqa: BLE001  it is in no list: nobody else would tell it
+                request.end(error)
                 return
             request.cached = len(state)
             self.counts.update(requests=1, prompt_tokens=len(request.ids), cached_tokens=len(state))
@@ -230,7 +238,8 @@ class Engine:
         running.request.end(error)
         # What a step that failed has left behind is not worth remembering.
         keeps = error is None and not running.request.is_forgotten
-        self.memory.close(running.state, running.read_tokens() if keeps else tokens_of([]))
+        with suppress(Exception):  # what cannot be remembered is let go
+            self.memory.close(running.state, running.read_tokens() if keeps else tokens_of([]))
 
 
 def _parts(model: PreTrainedModel, limits: Limits, open_disk: OpenDisk | None) -> tuple[Any, Any]:

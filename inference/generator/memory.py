@@ -58,9 +58,11 @@ class Memory:
 
     def close(self, state: State, tokens: Tokens) -> None:
         """Remember what else holds, and let go."""
-        if state.filled:
-            state.node = self.prefixes.add(state.scope, tokens, self._kept(state.own()), state.node)
-        self.prefixes.release(state.node)
+        try:
+            if state.filled:
+                state.node = self.prefixes.add(state.scope, tokens, self._kept(state.own()), state.node)
+        finally:
+            self.prefixes.release(state.node)
 
     def forget(self, scope: str) -> None:
         self.prefixes.forget(scope)

@@ -1,6 +1,7 @@
 """The engine against the library's own generate(), token for token, in fp32."""
 
 import time
+from contextlib import suppress
 from copy import deepcopy
 
 import pytest
@@ -21,6 +22,7 @@ from transformers import (
 from inference.errors import InferenceError, Unavailable
 from inference.generator import Message
 from inference.generator.engine import ROOM, Engine, Limits
+from inference.generator.memory import Memory
 from inference.generator.reader import can_be_packed
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling, pick
@@ -261,6 +263,58 @@ def test_a_model_that_fails_tells_it_and_serves_the_next(llama):
         ask(engine, [1, 2, 999], 5).tokens()
     ids = prompt(12, seed=90)
     assert ask(engine, ids, 5).tokens() == reference(plain, ids, 5)
+
+
+class Broken(Memory):
+    """Fails once at what it is told to fail at."""
+
+    fails = ""
+
+    def open(self, scope, ids):
+        self._fail("open")
+        return super().open(scope, ids)
+
+    def forget(self, scope):
+        self._fail("forget")
+        super().forget(scope)
+
+    def _kept(self, segment):
+        self._fail("keep")
+        return super()._kept(segment)
+
+    def _fail(self, what):
+        if self.fails == what:
+            self.fails = ""
+            raise RuntimeError("broken")
+
+
+@pytest.mark.parametrize("what", ["open", "forget", "keep"])
+def test_a_memory_that_fails_does_not_end_the_engine(what):
+    engine, plain = pair(FAMILIES[0])
+    engine.memory = Broken(engine.reader.shape, 1 << 20, 0)
+    first = ask(engine, prompt(20), 4)
+    assert len(first.tokens()) == 4
+    wait_for(lambda: engine.is_idle)
+    engine.memory.fails = what
+    engine.forget("somebody's")
+    with suppress(InferenceError):
+        ask(engine, prompt(20, 2), 4).get(20)
+    ids = prompt(20, 3)
+    request = ask(engine, ids, 4)
+    assert [request.get(20) for _ in range(4)] == reference(plain, ids, 4)
+    assert engine.memory.fails == ""
+
+
+def test_a_memory_that_fails_to_keep_an_answer_lets_go_of_it():
+    engine, _ = pair(FAMILIES[0])
+    engine.memory = Broken(engine.reader.shape, 1 << 20, 0)
+    request = ask(engine, prompt(20), 60)
+    request.get(20)
+    engine.memory.fails = "keep"
+    assert len(request.tokens()) == 59
+    wait_for(lambda: engine.is_idle and not engine.memory.fails)
+    again = ask(engine, prompt(20), 1)
+    assert again.get(20) is not None
 
 
 def test_a_request_beyond_the_queue_is_told_to_come_back():
