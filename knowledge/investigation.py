@@ -28,6 +28,7 @@ from knowledge import (
     streams,
     subquestions,
     topics,
+    traces,
 )
 from knowledge.citations import Checker, Read, without_markers
 from knowledge.models import Finding, Run, Step
@@ -94,8 +95,16 @@ class Investigation:
         told = f"{len(found)} quotes, {len(gaps)} sub-questions without any." + (f" {late}" if late else "")
         with transaction.atomic():
             self._note("done", told)
+            if not self._all_there([row for _, row in found]):
+                sections, late = [], traces.SOURCE_DELETED
             seconds = F("seconds") + (time.monotonic() - self._started)
             Run.objects.filter(pk=self._run.pk).update(report=sections, seconds=seconds, note=late)
+
+    def _all_there(self, rows: Sequence[Finding]) -> bool:
+        """Whether no source was deleted meanwhile. From here on a deletion waits for the run."""
+        Run.objects.select_for_update().get(pk=self._run.pk)
+        wanted = {row.pk for row in rows}
+        return self._run.findings.filter(pk__in=wanted).count() == len(wanted)
 
     def _go_on(self, stage: str, progress: int = 0, total: int = 0) -> None:
         """Raise LeaseLost or Ended unless the run may go on."""

@@ -9,7 +9,7 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from ingestion import pipeline
-from knowledge import access, documents, investigation, jobs, matters, report, runs
+from knowledge import access, documents, investigation, jobs, matters, report, runs, traces
 from knowledge.models import Job, Role, Run
 from tests.conftest import make_people
 from tests.test_generations import work_off
@@ -72,6 +72,26 @@ def test_what_is_not_found_is_searched_once_in_other_words_and_then_told(people)
     gap = report.shown(run)[-1]
     assert (gap.heading, gap.lines[0].text) == ("Not found", "Who won the football match")
     assert not gap.lines[0].is_verified
+
+
+class Interrupted(investigation.Investigation):
+    """A source is deleted while the generator writes the summary."""
+
+    def _summary(self, rows):
+        documents.delete(rows[0].version.document)
+        return [{"heading": "Summary", "lines": [{"text": rows[0].quote, "findings": []}]}]
+
+
+def test_a_report_is_not_stored_when_its_source_was_deleted_meanwhile(people, settings):
+    settings.RUN_GENERATOR = True
+    run = begun(people, CHRONOLOGY)
+    research = Interrupted(jobs.claim_next(), run)
+    plan = research.plan()
+    for place in range(len(plan.parts)):
+        research.look(plan, place)
+    research.write(plan)
+    run.refresh_from_db()
+    assert (run.report, run.note) == ([], traces.SOURCE_DELETED)
 
 
 def test_a_worker_that_takes_over_goes_on_behind_the_last_step(people):
