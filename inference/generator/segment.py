@@ -42,7 +42,7 @@ class Segment:
 
     def __init__(self, numbers: Tensor, scale: Tensor | None = None) -> None:
         self.numbers = numbers  # (L, 2, G, T, D)
-        self.scale = scale  # (L, 2, G, 1, D) of a segment in int8: what its numbers are multiplied by
+        self.scale = scale  # (L, 2, G, 1, D) in bf16, of a segment in int8: its numbers are multiplied by it
         self._layers: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
@@ -62,8 +62,10 @@ class Segment:
 
     def rounded(self) -> "Segment":
         """In int8: each channel by its largest number."""
-        scale = self.numbers.abs().amax(dim=3, keepdim=True).float().clamp(min=1e-8) / 127
-        return Segment((self.numbers.float() / scale).round().to(torch.int8), scale)
+        largest = self.numbers.abs().amax(dim=3, keepdim=True).float().clamp(min=1e-8)
+        scale = (largest / 127).bfloat16()
+        numbers = (self.numbers.float() / scale).round().clamp(-127, 127)
+        return Segment(numbers.to(torch.int8), scale)
 
     def opened(self, dtype: torch.dtype) -> "Segment":
         """As it is computed with."""
