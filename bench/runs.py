@@ -49,11 +49,9 @@ def _figures(half: str, scores: Sequence[Any]) -> list[Figure]:
     precision, recall, f1 = means(scores)
     gold = sum(score.gold for score in scores)
     kept = sum(score.right + score.undecided_gold for score in scores)
-    seconds = sum(score.seconds for score in scores) / len(scores)
     return [
         Figure(f"runs: precision of the documents said to be yes, {half}", precision, ""),
         Figure(f"runs: recall of the documents said to be yes, {half}", recall, ""),
         Figure(f"runs: F1 of the documents said to be yes, {half}", f1, ""),
         Figure(f"runs: of the known documents yes or undecided, {half}", kept / gold, ""),
-        Figure(f"runs: one question to 60 contracts, {half}", seconds, "s"),
     ]
