@@ -5,6 +5,7 @@ from itertools import permutations
 
 import pytest
 from django.core.management import call_command
+from django.db import transaction
 from django.test import Client
 
 from knowledge import documents, threads, uploads
@@ -80,8 +81,9 @@ def test_a_conversation_is_one_in_whatever_order_it_arrives(people, named, order
     for number in [*order, 9]:
         version = add(people, f"{number}.eml", message(number)).latest
         earlier = [f"m{each}" for each in named.get(number, [])]
-        thread = threads.join(version, f"m{number}", earlier)
-        Version.objects.filter(pk=version.pk).update(message_id=f"m{number}", thread=thread)
+        with transaction.atomic():
+            thread = threads.join(version, f"m{number}", earlier)
+            Version.objects.filter(pk=version.pk).update(message_id=f"m{number}", thread=thread)
     found = dict(Version.objects.values_list("message_id", "thread"))
     assert found["m1"] == found["m2"] == found["m3"] != found["m9"]
 
