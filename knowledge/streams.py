@@ -11,7 +11,7 @@ from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
 from asgiref.sync import sync_to_async
-from django.db import DatabaseError, connection
+from django.db import DatabaseError, InterfaceError, connection
 
 from knowledge.draft import Event
 
@@ -64,7 +64,7 @@ async def server_sent(work: Work, allowed: Allowed) -> AsyncIterator[bytes]:
 
 async def _watch(stream: "_Stream", allowed: Allowed) -> None:
     """End the stream as soon as its reader may not read it any more; what cannot be asked counts as no."""
-    with suppress(DatabaseError):
+    with suppress(DatabaseError, InterfaceError):
         await asyncio.sleep(RECHECK_SECONDS)
         while await in_thread(allowed):
             await asyncio.sleep(RECHECK_SECONDS)

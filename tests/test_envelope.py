@@ -160,6 +160,29 @@ def test_what_was_told_of_a_document_goes_with_it(api, people):
     assert not Replay.objects.exists()
 
 
+@pytest.fixture
+def chat(people) -> dict:
+    """A question in the OpenAI format: its matter is in the body."""
+    asked = [{"role": "user", "content": "What is the rent?"}]
+    return {"model": f"matter:{people.matter.pk}", "messages": asked}
+
+
+def test_a_chat_is_not_given_again_to_who_was_taken_out(api, people, chat):
+    path = "/api/v1/chat/completions"
+    first, again = (api.post(path, chat, "application/json", **keyed()) for _ in range(2))
+    assert (first.status_code, again.content) == (200, first.content)
+    assert again["Idempotency-Replayed"] == "true"
+    Membership.objects.filter(user=people.owner).delete()
+    assert api.post(path, chat, "application/json", **keyed()).status_code == 404
+
+
+def test_a_kept_chat_goes_with_its_matter(api, people, chat):
+    api.post("/api/v1/chat/completions", chat, "application/json", **keyed())
+    assert Replay.objects.get().matter == people.matter
+    people.matter.delete()
+    assert not Replay.objects.exists()
+
+
 def test_keys_are_forgotten_after_a_day(api):
     api.post("/api/v1/matters", {"name": "New"}, "application/json", **keyed())
     assert idempotency.sweep() == 0

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from inference.errors import InferenceError
 from knowledge import access, answers, streams, writing
-from knowledge.api import cursors
+from knowledge.api import cursors, idempotency
 from knowledge.api.auth import person_of, watch
 from knowledge.draft import Event, told
 from knowledge.models import Answer, Citation, Matter
@@ -102,6 +102,7 @@ def complete(request: HttpRequest, body: ChatIn) -> HttpResponseBase | ChatOut:
     """Sentences carry the numbers of their citations; one that the sources do not carry says so."""
     person = person_of(request)
     matter = access.matter_for(person, _matter_id(body.model))
+    idempotency.about(request, matter)
     asked = [message.words() for message in body.messages if message.role == "user"]
     if not asked:
         raise BadQuery("There is no message of the user.")
@@ -200,7 +201,8 @@ class _Chunks:
                 numbers = [row["number"] for row in event.data["citations"]]
                 yield self._chunk({"content": _sentence(event.data["text"], numbers) + " "})
             elif event.kind in {"problem", "busy"}:
-                yield self._chunk({"content": f"\n{event.data['reason']}"})
+                yield Event("chunk", {"error": {"message": event.data["reason"], "type": event.kind}})
+                return  # neither “stop” nor the end: a client must not take this for an answer
         sources = _sources([self._cited[number] for number in sorted(self._cited)])
         yield self._chunk({"content": sources or self._answer.reason})
         yield self._chunk({}, "stop")

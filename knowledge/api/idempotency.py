@@ -1,22 +1,25 @@
 """Idempotency keys: a POST that comes again with its `Idempotency-Key` gets its first response again.
 
 The row is made before the work begins, so that of two equal calls at once one is told to wait. Whoever may no
-longer see what the path names gets 404 also for what they once did there.
+longer see what the path names gets 404 also for what they once did there. A response is kept only with the
+matter that it tells of, so that it goes where that matter goes; an operation whose path names none says which
+by `about`. A response that tells a secret is never kept.
 """
 
-import hashlib
 from collections.abc import Callable
 from datetime import timedelta
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.http.request import RawPostDataException
 from django.http.response import HttpResponseBase
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 
 from knowledge import access
 from knowledge.api.auth import person_of
@@ -26,6 +29,9 @@ from knowledge.models.token import came_with
 
 REPLAY = "pincite.replay"  # in META: the row that waits for the response
 LONGEST_KEY = 200
+SALT = "pincite.idempotency"
+TELL_SECRETS = ("/tokens", "/webhooks")
+NOT_KEPT = "This call was done already; its response is not kept."
 KEPT = timedelta(hours=24)
 GIVEN_UP = timedelta(minutes=15)  # a first call that has said nothing for so long never will
 DOORS: dict[str, Callable[..., Any]] = {
@@ -35,6 +41,8 @@ DOORS: dict[str, Callable[..., Any]] = {
     "upload_id": access.upload_for,
     "answer_id": access.answer_for,
     "run_id": access.run_for,
+    "job_id": access.job_for,
+    "delivery_id": access.delivery_for,
 }
 Operation = Callable[..., Any]
 
@@ -54,6 +62,14 @@ def once(operation: Operation) -> Operation:
     return guarded
 
 
+def about(request: HttpRequest, matter: Matter) -> None:
+    """Say which matter the response of this call tells of."""
+    row: Replay | None = request.META.get(REPLAY)
+    if row is not None:
+        row.matter = matter
+        Replay.objects.filter(pk=row.pk).update(matter=matter)
+
+
 def keep(request: HttpRequest, response: HttpResponseBase) -> None:
     """Store the response of the first call; what failed through us, or was streamed, may be tried again."""
     row: Replay | None = request.META.pop(REPLAY, None)
@@ -62,10 +78,13 @@ def keep(request: HttpRequest, response: HttpResponseBase) -> None:
     if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(response, HttpResponse):
         row.delete()
         return
-    row.status, row.content = response.status_code, response.content
-    row.content_type = response.headers.get("Content-Type", "")
+    is_kept = row.matter_id is not None and not request.path.endswith(TELL_SECRETS)
+    if not is_kept and response.status_code < HTTPStatus.BAD_REQUEST:
+        response = problem(HTTPStatus.CONFLICT, NOT_KEPT)
     Replay.objects.filter(pk=row.pk).update(
-        status=row.status, content=row.content, content_type=row.content_type
+        status=response.status_code,
+        content=response.content,
+        content_type=response.headers.get("Content-Type", ""),
     )
 
 
@@ -85,11 +104,13 @@ def _claim(request: HttpRequest, key: str, matter: Matter | None) -> HttpRespons
         with transaction.atomic():
             request.META[REPLAY] = Replay.objects.create(**who, digest=digest, matter=matter)
     except IntegrityError:
-        return _again(Replay.objects.filter(**who).first(), digest)
+        return _again(person_of(request), Replay.objects.filter(**who).first(), digest)
     return None
 
 
-def _again(row: Replay | None, digest: str) -> HttpResponse:
+def _again(person: User, row: Replay | None, digest: str) -> HttpResponse:
+    if row is not None and row.matter_id is not None:
+        access.matter_for(person, row.matter_id)
     if row is not None and row.digest != digest:
         detail = "This idempotency key was used with another body."
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
@@ -108,8 +129,9 @@ def _matter(request: HttpRequest) -> Matter | None:
             found = DOORS[name](person_of(request), value)
     if found is None or isinstance(found, Matter):
         return found
-    document = getattr(found, "document", found)
-    matter: Matter = document.matter
+    for parent in ("document", "webhook"):  # of a version, of a delivery
+        found = getattr(found, parent, found)
+    matter: Matter = found.matter
     return matter
 
 
@@ -119,11 +141,11 @@ def _caller(request: HttpRequest) -> str:
 
 
 def _digest(request: HttpRequest) -> str:
-    """Of the body, or of the parts of a form whose body has been read already."""
+    """Of the body, or of the parts of a form whose body has been read already; keyed, for passwords in it."""
     try:
-        return hashlib.sha256(request.body).hexdigest()
+        return salted_hmac(SALT, request.body, algorithm="sha256").hexdigest()
     except RawPostDataException:
-        digest = hashlib.sha256(repr(sorted(request.POST.lists())).encode())
+        digest = salted_hmac(SALT, repr(sorted(request.POST.lists())), algorithm="sha256")
         for name, file in request.FILES.items():
             assert isinstance(file, UploadedFile)  # noqa: S101 - for the type checker
             digest.update(repr((name, file.name, file.size)).encode())

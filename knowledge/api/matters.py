@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from ninja import Query, Router, Status
 
 from knowledge import access, matters, walls, warming
-from knowledge.api import cursors
+from knowledge.api import cursors, idempotency
 from knowledge.api.auth import person_of
 from knowledge.api.schemas import CountOut, ExplanationOut, MatterIn, MatterOut
 from knowledge.models import Role
@@ -29,7 +29,9 @@ def create_matter(request: HttpRequest, body: MatterIn) -> Status[MatterOut]:
     token = came_with(person)
     if token is not None and token.is_limited:
         raise PermissionDenied("A token that is limited to some matters opens no others.")
-    return Status(201, MatterOut.of(matters.create(body.name, person)))
+    matter = matters.create(body.name, person)
+    idempotency.about(request, matter)
+    return Status(201, MatterOut.of(matter))
 
 
 @router.get("/matters/{uuid:matter_id}", response=MatterOut, summary="One matter")
