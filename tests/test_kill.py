@@ -13,6 +13,7 @@ from uuid import UUID, uuid5
 
 import psutil
 import pytest
+from django.conf import settings
 
 from bench.serving import environment, manage, serving
 from ingestion import chunks
@@ -68,7 +69,8 @@ def run_until_killed(surroundings: dict[str, str], chance: random.Random) -> Non
 
 
 def expected(number: int) -> set[tuple[int, int, str]]:
-    pieces = chunks.split([Page(1, "1", text_of(number))], 800, 100)
+    page = Page(1, "1", text_of(number))
+    pieces = chunks.split([page], settings.CHUNK_CHARACTERS, settings.CHUNK_OVERLAP)
     return {(piece.start, piece.end, piece.text) for piece in pieces}
 
 
