@@ -305,18 +305,6 @@ def test_a_memory_that_fails_does_not_end_the_engine(what):
     assert engine.memory.fails == ""
 
 
-def test_a_memory_that_fails_to_keep_an_answer_lets_go_of_it():
-    engine, _ = pair(FAMILIES[0])
-    engine.memory = Broken(engine.reader.shape, 1 << 20, 0)
-    request = ask(engine, prompt(20), 60)
-    request.get(20)
-    engine.memory.fails = "keep"
-    assert len(request.tokens()) == 59
-    wait_for(lambda: engine.is_idle and not engine.memory.fails)
-    again = ask(engine, prompt(20), 1)
-    assert again.get(20) is not None
-
-
 def test_a_request_beyond_the_queue_is_told_to_come_back():
     engine, _ = pair(FAMILIES[0], Limits(running=1, waiting=2))
     accepted = [ask(engine, prompt(8), 400)]
