@@ -1,21 +1,25 @@
 """The service itself: whether it is well, how much is used, and everything of a matter in one file."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from dataclasses import asdict
+from typing import TypeVar
 from uuid import UUID
 
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
 from knowledge import access, documents, streams, usage
 from knowledge.api import cursors
-from knowledge.api.auth import person_of
+from knowledge.api.auth import person_of, watch
 from knowledge.api.schemas import AnswerOut, DocumentOut, MatterOut
 from knowledge.models import Matter
 from knowledge.views.health import health as state
 
 router = Router(tags=["service"])
+AT_ONCE = 200  # rows of an export
+Row = TypeVar("Row", bound=Model)
 NDJSON = {"schema": {"type": "string"}, "example": '{"kind": "matter", "id": "…"}\n{"kind": "document"}\n'}
 
 
@@ -65,24 +69,49 @@ def list_answers(
 )
 def export_matter(request: HttpRequest, matter_id: UUID) -> StreamingHttpResponse:
     matter = access.matter_for(person_of(request), matter_id)
-    response = StreamingHttpResponse(_streamed(matter), content_type="application/x-ndjson")
+    lines = _streamed(matter, watch(request, matter.pk))
+    response = StreamingHttpResponse(lines, content_type="application/x-ndjson")
     response["Content-Disposition"] = f'attachment; filename="matter-{matter.pk}.ndjson"'
     return response
 
 
-async def _streamed(matter: Matter) -> AsyncIterator[bytes]:
-    """Line by line, so that a large matter is never held in memory."""
-    lines = _lines(matter)
-    while line := await streams.in_thread(next, lines, b""):
-        yield line
+async def _streamed(matter: Matter, allowed: streams.Allowed) -> AsyncIterator[bytes]:
+    """Piece by piece, so that a large matter is never held in memory and no connection between two pieces.
+
+    It breaks off as soon as the caller may not read the matter any more.
+    """
+    yield await streams.in_thread(_head, matter)
+    for piece in (_documents, _answers):
+        last: UUID | None = None
+        while True:
+            if not await streams.in_thread(allowed):
+                return
+            lines, last = await streams.in_thread(piece, matter, last)
+            if not lines:
+                break
+            yield lines
 
 
-def _lines(matter: Matter) -> Iterator[bytes]:
-    yield _line("matter", MatterOut.of(matter))
-    for document in documents.listing(matter).iterator(chunk_size=200):
-        yield _line("document", DocumentOut.of(document))
-    for answer in matter.answers.order_by("created").iterator(chunk_size=200):
-        yield _line("answer", AnswerOut.of(answer))
+def _head(matter: Matter) -> bytes:
+    return _line("matter", MatterOut.of(matter))
+
+
+def _documents(matter: Matter, last: UUID | None) -> tuple[bytes, UUID | None]:
+    rows = list(_behind(documents.listing(matter), last))
+    lines = b"".join(_line("document", DocumentOut.of(row)) for row in rows)
+    return lines, rows[-1].pk if rows else None
+
+
+def _answers(matter: Matter, last: UUID | None) -> tuple[bytes, UUID | None]:
+    rows = list(_behind(matter.answers.all(), last))
+    lines = b"".join(_line("answer", AnswerOut.of(row)) for row in rows)
+    return lines, rows[-1].pk if rows else None
+
+
+def _behind(rows: QuerySet[Row], last: UUID | None) -> QuerySet[Row]:
+    """The next rows by their ids, which nothing that is added meanwhile can shift."""
+    left = rows if last is None else rows.filter(pk__gt=last)
+    return left.order_by("pk")[:AT_ONCE]
 
 
 def _line(kind: str, row: Schema) -> bytes:
