@@ -13,6 +13,7 @@ BENCHMARKS = {
     "runs": "bench.runs",
     "search": "bench.search",
     "ingestion": "bench.ingestion",
+    "pipeline": "bench.pipeline",
     "local": "bench.local",
     "service": "bench.service",
 }
