@@ -16,6 +16,7 @@ BENCHMARKS = {
     "pipeline": "bench.pipeline",
     "local": "bench.local",
     "service": "bench.service",
+    "signing_in": "bench.signing_in",
 }
 
 
