@@ -24,6 +24,7 @@ _HEADING = re.compile(
     r"(?P<mark>#{1,6}\s+|(?:ARTICLE|Article|SECTION|Section|SCHEDULE|Schedule|EXHIBIT|Exhibit|ANNEX|Annex)\s+"
     r"[\dIVXLA-Z]+|\d{1,3}(?:\.\d{1,3}){0,3}\.?\s+)?(?P<title>.*)"
 )
+_CONTINUES = re.compile(r",|\)|\s*[a-z]")
 _SENTENCE_END = re.compile(r"[.;!?:]['\"”’)]*\s")
 LONGEST_HEADING = 90
 DEEPEST = 3
@@ -200,8 +201,8 @@ def _is_heading(line: str) -> bool:
     letters = [char for char in title if char.isalpha()]
     if mark and mark.startswith("#"):
         return True
-    if mark and not mark[0].isdigit():
-        return not title.endswith(".")
+    if mark and not mark[0].isdigit():  # "Schedule 4, the Buyer shall": a line of a sentence
+        return not title.endswith(".") and not _CONTINUES.match(title)
     capital = bool(letters) and all(char.isupper() for char in letters)
     if mark:
         return len(title) <= 60 and bool(letters) and title[0].isupper() and not title.endswith((".", ":"))

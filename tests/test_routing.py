@@ -146,6 +146,16 @@ def test_nothing_is_asked_back_where_it_is_plain_what_is_meant(people, deeds):
     assert offered(people, "When is the rent due?", [deeds["Ferndale"]]) == []
 
 
+def test_words_that_are_no_question_are_not_asked_back(people, deeds):
+    assert offered(people, "rent due") == []
+
+
+def test_the_whole_name_of_a_file_names_it_in_small_letters_too(people, deeds):
+    Document.objects.filter(pk=deeds["Ferndale"]).update(path="deeds/ground-lease.pdf")
+    assert offered(people, "When is the rent of the ground lease due?") == []
+    assert set(offered(people, "When is the rent of the lease due?")) == set(deeds.values())
+
+
 def test_the_answer_offers_the_documents_and_asks_the_one_that_is_picked(people, deeds, client):
     client.force_login(people.reader)
     address = f"/matters/{people.matter.pk}/ask/"

@@ -20,6 +20,11 @@ def texts(text: str) -> list[str]:
         ("Who pays? The buyer!", ["Who pays?", "The buyer!"]),
         ("He said “Stop.” She left.", ["He said “Stop.”", "She left."]),
         ("1. Term. This runs on.", ["1. Term.", "This runs on."]),
+        (
+            "Weigh it as in Schedule 4. “Losses” means loss.",
+            ["Weigh it as in Schedule 4.", "“Losses” means loss."],
+        ),
+        ("It is so.\n12. Term. It runs on.", ["It is so.", "12. Term.", "It runs on."]),
         ("Heading\n\nThe text goes on", ["Heading", "The text goes on"]),
         ("A price of EUR 4.5 million is due.", ["A price of EUR 4.5 million is due."]),
         ("", []),

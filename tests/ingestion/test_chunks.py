@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -87,6 +88,14 @@ def test_passages_stand_under_their_headings():
     assert "ARTICLE 2 – REPAIR" in repair.heading
     rent = next(passage for passage in passages if "EUR 2,400" in passage.text)
     assert "ARTICLE 1 – RENT" in rent.heading
+
+
+@pytest.mark.parametrize(
+    "line", ["Schedule 4, the Buyer shall sign the test record of", "Section 2 of it says so"]
+)
+def test_a_line_of_a_sentence_is_no_heading_although_it_begins_like_one(line):
+    _, passages, _ = checked([f"ARTICLE 9 – TESTS\nIf it passes under\n{line}\nthe test. The rest.\n"], 60, 0)
+    assert {passage.heading for passage in passages} == {"ARTICLE 9 – TESTS"}
 
 
 def test_a_long_clause_is_cut_at_sentences_that_stand_in_both_halves():
