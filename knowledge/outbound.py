@@ -4,6 +4,7 @@ A name is looked up once, each address it has must be public, and the connection
 was checked: a name that changes between the check and the call (DNS rebinding) leads nowhere.
 """
 
+import asyncio
 import socket
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from urllib.parse import SplitResult, urlsplit
@@ -11,7 +12,8 @@ from urllib.parse import SplitResult, urlsplit
 import httpx
 from django.conf import settings
 
-SECONDS = 10.0
+SECONDS = 10.0  # for each step of a call: to connect, to send a piece, to read one
+SECONDS_IN_ALL = 15.0  # for the whole call, so that who sends a byte now and then holds nobody up
 NAT64 = IPv6Network("64:ff9b::/96")
 Address = IPv4Address | IPv6Address
 
@@ -45,10 +47,17 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> int:
     literal = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
     pinned = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
     told = {**headers, "Host": parts.netloc, "User-Agent": "Pincite"}
-    with (
-        httpx.Client(trust_env=False, follow_redirects=False, timeout=SECONDS) as client,
+    try:
+        return asyncio.run(asyncio.wait_for(_post(pinned, body, told, host), SECONDS_IN_ALL))
+    except TimeoutError as error:
+        raise httpx.ReadTimeout(f"{host} took longer than {SECONDS_IN_ALL:.0f} s.") from error
+
+
+async def _post(url: str, body: bytes, headers: dict[str, str], host: str) -> int:
+    async with (
+        httpx.AsyncClient(trust_env=False, follow_redirects=False, timeout=SECONDS) as client,
         client.stream(
-            "POST", pinned, content=body, headers=told, extensions={"sni_hostname": host}
+            "POST", url, content=body, headers=headers, extensions={"sni_hostname": host}
         ) as response,
     ):
         return response.status_code

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from knowledge import matters
 from knowledge.api import api
-from knowledge.models import ApiToken, Right
+from knowledge.models import Answer, ApiToken, Right
 
 
 def client(token: str) -> Client:
@@ -54,6 +54,17 @@ def test_every_operation_says_which_right_it_needs():
     paths = api.get_openapi_schema(path_prefix="")["paths"]
     operations = [operation for item in paths.values() for operation in item.values()]
     assert {operation["x-right"] for operation in operations if "security" in operation} == set(Right.values)
+
+
+def test_who_may_only_read_has_no_answer_written(people):
+    """The events of an answer are read with GET, but reading them starts the generator."""
+    ready = Answer.objects.create(matter=people.matter, asker=people.owner, question="Who pays?")
+    path = f"/api/v1/answers/{ready.pk}"
+    caller = made(people.owner, rights=["read"])
+    assert caller.get(path).status_code == 200
+    assert caller.get(f"{path}/events").status_code == 403
+    assert Answer.objects.get().state == Answer.State.READY
+    assert made(people.owner, rights=["ask"]).get(f"{path}/events").status_code == 200
 
 
 def test_an_expired_token_is_worth_nothing(people):

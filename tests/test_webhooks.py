@@ -3,6 +3,9 @@
 import json
 import socket
 import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -223,6 +226,43 @@ def test_the_checked_address_is_the_one_that_is_called(monkeypatch, receiver, se
     assert outbound.post(f"http://hooks.internal:{port}/", b"{}", {}) == 200
     assert asked == ["hooks.internal"]
     assert receiver.got[0][0]["Host"] == f"hooks.internal:{port}"
+
+
+def test_a_server_that_drips_holds_nobody_up(people, settings, monkeypatch):
+    """Each byte comes within the time for one step; the call as a whole has a deadline."""
+    settings.WEBHOOK_HOSTS = {"127.0.0.1"}
+    monkeypatch.setattr(outbound, "SECONDS_IN_ALL", 1.0)
+    with dripping() as url:
+        webhooks.create(people.matter, people.owner, url, EVENTS)
+        failed_document(people)
+        started = time.monotonic()
+        deliver()
+        assert time.monotonic() - started < 10
+    row = Delivery.objects.get()
+    assert (row.state, row.attempts) == ("due", 1)
+    assert "ReadTimeout" in row.reason
+
+
+@contextmanager
+def dripping() -> Iterator[str]:
+    """A real server that sends one byte of its headers after the other, for half a minute."""
+    gone = threading.Event()
+
+    def drip(server: socket.socket) -> None:
+        connection, _ = server.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+            for _ in range(300):
+                if gone.wait(0.1):
+                    return
+                connection.sendall(b"a")
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        thread = threading.Thread(target=drip, args=(server,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/hook"
+        gone.set()
+        thread.join()
 
 
 def test_only_managers_have_to_do_with_webhooks(people, hook):

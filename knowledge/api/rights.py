@@ -18,14 +18,15 @@ ASKING = {
     "completions",
     "mcp",
 }
+WRITING = {"answers", "events"}  # reading the events of an answer has it written
 SENDING = set("uploads transfers".split())
 DOCUMENTS = re.compile(r"matters/<uuid:matter_id>/documents$")
 
 
 def needed(method: str, route: str) -> Right:
-    if method in READING:
-        return Right.READ
     words = set(route.split("/"))
+    if method in READING:
+        return Right.ASK if words >= WRITING else Right.READ
     if words & ASKING:
         return Right.ASK
     if words & SENDING or (method == "POST" and DOCUMENTS.search(route)):
