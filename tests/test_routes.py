@@ -104,6 +104,12 @@ API = {
     "api/v1/openapi.json": Route("public"),
     "api/v1/tokens": Route("signed in", ("GET", "POST"), {"name": "x", "rights": ["read"]}),
     "DELETE api/v1/tokens/<int:token_id>": Route("nobody", ("DELETE",)),
+    "api/v1/roles": Route("signed in"),
+    "api/v1/groups": Route("signed in"),
+    "api/v1/sessions": Route("signed in", ("GET", "DELETE")),
+    "DELETE api/v1/sessions/<int:sign_in_id>": Route("nobody", ("DELETE",)),  # test_api_access
+    "api/v1/audit": Route("auditor"),
+    "api/v1/audit/export": Route("auditor"),
     "api/v1/matters": Route("signed in", ("GET", "POST"), {"name": "New matter"}),
     "api/v1/matters/<uuid:matter_id>": Route(READER),
     "api/v1/matters/<uuid:matter_id>/access": Route(MANAGER, body={"username": "reader"}),
@@ -115,6 +121,15 @@ API = {
     "api/v1/matters/<uuid:matter_id>/members": Route(READER),
     "PUT api/v1/matters/<uuid:matter_id>/members/<username>": Route(MANAGER, ("PUT",), {"role": "reader"}),
     "DELETE api/v1/matters/<uuid:matter_id>/members/<username>": Route(MANAGER, ("DELETE",)),
+    "api/v1/matters/<uuid:matter_id>/groups": Route(MANAGER),
+    "PUT api/v1/matters/<uuid:matter_id>/groups/<path:group>": Route(MANAGER, ("PUT",), {"role": "reader"}),
+    "DELETE api/v1/matters/<uuid:matter_id>/groups/<path:group>": Route(MANAGER, ("DELETE",)),
+    "api/v1/matters/<uuid:matter_id>/walls": Route(
+        MANAGER, ("GET", "POST"), {"username": "reader", "reason": "Acted for the other side."}
+    ),
+    "api/v1/walls/<uuid:wall_id>/lift": Route(MANAGER, ("POST",)),
+    "api/v1/matters/<uuid:matter_id>/holds": Route(MANAGER, ("GET", "POST"), {"reason": "Litigation."}),
+    "api/v1/matters/<uuid:matter_id>/holds/lift": Route(MANAGER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/jobs": Route(READER),
     "api/v1/matters/<uuid:matter_id>/usage": Route(READER),
     "api/v1/matters/<uuid:matter_id>/answers": Route(READER),
@@ -330,7 +345,7 @@ def fill(key: str, ids: dict[str, object]) -> str:
     path = "/" + key.split(" ")[-1] + ("?offset=0" if key.startswith("PATCH") else "")
     for name, value in ids.items():
         path = path.replace(f"<uuid:{name}>", str(value))
-    path = path.replace("<username>", "reader").replace("<number>", "1")
+    path = path.replace("<username>", "reader").replace("<number>", "1").replace("<path:group>", "Litigation")
     return re.sub(r"<int:\w+>", "0", path)  # nobody's: whose they are is told in test_tokens and test_sign_in
 
 

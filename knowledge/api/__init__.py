@@ -4,9 +4,11 @@ from ninja.security import django_auth
 
 from knowledge.api import (
     answers,
+    audit,
     chat,
     documents,
     events,
+    groups,
     idempotency,
     jobs,
     matters,
@@ -15,9 +17,11 @@ from knowledge.api import (
     runs,
     search,
     service,
+    sessions,
     tokens,
     uploads,
     versions,
+    walls,
     webhooks,
 )
 from knowledge.api.auth import TokenAuth
@@ -36,6 +40,8 @@ api.add_decorator(idempotency.once)
 RESOURCES = (
     matters,
     members,
+    groups,
+    walls,
     documents,
     versions,
     uploads,
@@ -47,6 +53,8 @@ RESOURCES = (
     chat,
     webhooks,
     tokens,
+    sessions,
+    audit,
     service,
 )
 for resource in RESOURCES:

@@ -43,6 +43,7 @@ DOORS: dict[str, Callable[..., Any]] = {
     "run_id": access.run_for,
     "job_id": access.job_for,
     "delivery_id": access.delivery_for,
+    "wall_id": access.wall_for,
 }
 Operation = Callable[..., Any]
 

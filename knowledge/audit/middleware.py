@@ -23,7 +23,7 @@ from knowledge.streams import give_back_connection
 SILENT = frozenset(
     """
     login logout health matters sessions tokens api:list_matters api:list_tokens api:get_health
-    api:api-root api:openapi-json api:openapi-view
+    api:list_roles api:list_known_groups api:list_sessions api:api-root api:openapi-json api:openapi-view
     """.split()
 )
 # A list that renews itself is recorded once a minute.

@@ -11,43 +11,19 @@ import json
 import time
 from collections.abc import Iterator
 from pathlib import PurePosixPath
-from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any
 from uuid import UUID
 
-import httpx
-
-from knowledge.client.shapes import Answer, Document, Event, Matter, Page, Passage, Shape
+from knowledge.client.calls import Problem, problem
+from knowledge.client.permissions import Permissions
+from knowledge.client.shapes import Answer, Document, Event, Matter, Page, Passage
 
 __all__ = ["Answer", "Client", "Document", "Event", "Matter", "Page", "Passage", "Problem"]
 
-S = TypeVar("S", bound=Shape)
 SETTLED = {"searchable", "partial", "unpacked", "duplicate", "cancelled", "failed"}
 
 
-class Problem(Exception):
-    """The service said no: RFC 9457 problem details."""
-
-    def __init__(self, status: int, detail: str, more: dict[str, Any]) -> None:
-        super().__init__(f"{status}: {detail}")
-        self.status = status
-        self.detail = detail
-        self.more = more
-
-
-class Client:
-    def __init__(self, url: str, token: str, *, seconds: float = 300.0) -> None:
-        headers = {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(base_url=f"{url.rstrip('/')}/api/v1", headers=headers, timeout=seconds)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.close()
-
+class Client(Permissions):
     def matters(self) -> Iterator[Matter]:
         return self._all("/matters", Matter)
 
@@ -98,27 +74,11 @@ class Client:
         with self._http.stream("POST", path, json=_question(question, None), headers=accept) as response:
             if response.is_error:
                 response.read()
-                raise _problem(response)
+                raise problem(response)
             yield from _events(response.iter_lines())
 
     def answer(self, answer_id: UUID) -> Answer:
         return Answer.model_validate(self._told("GET", f"/answers/{answer_id}"))
-
-    def _all(self, path: str, shape: type[S]) -> Iterator[S]:
-        """Every row of a list, piece by piece."""
-        following: str | None = path
-        while following:
-            response = self._http.get(following)
-            if response.is_error:
-                raise _problem(response)
-            yield from (shape.model_validate(row) for row in response.json())
-            following = response.links.get("next", {}).get("url")
-
-    def _told(self, method: str, path: str, **words: Any) -> Any:
-        response = self._http.request(method, path, **words)
-        if response.is_error:
-            raise _problem(response)
-        return response.json() if response.content else None
 
 
 def _question(question: str, document_ids: list[UUID] | None) -> dict[str, Any]:
@@ -133,11 +93,3 @@ def _events(lines: Iterator[str]) -> Iterator[Event]:
             kind = line.removeprefix("event: ")
         elif line.startswith("data: "):
             yield Event(kind=kind, data=json.loads(line.removeprefix("data: ")))
-
-
-def _problem(response: httpx.Response) -> Problem:
-    try:
-        told = response.json()
-    except ValueError:
-        told = {}
-    return Problem(response.status_code, str(told.get("detail", response.reason_phrase)), told)

@@ -85,3 +85,72 @@ class Answer(Shape):
 class Event(Shape):
     kind: str
     data: dict[str, Any]
+
+
+class Role(Shape):
+    role: str
+    rank: int
+    may: str
+
+
+class Member(Shape):
+    username: str
+    role: str
+
+
+class KnownGroup(Shape):
+    name: str
+    people: int
+
+
+class Group(Shape):
+    group: str
+    role: str
+
+
+class Explanation(Shape):
+    person: str
+    may_read: bool
+    role: str | None
+    because: list[str]
+
+
+class Wall(Shape):
+    id: UUID
+    matter_id: UUID
+    username: str | None
+    group: str | None
+    reason: str
+    notice: str
+    since: datetime
+    until: datetime | None
+    is_standing: bool
+    raised_by: str | None
+
+
+class Hold(Shape):
+    reason: str
+    since: datetime
+    placed_by: str | None
+    lifted: datetime | None
+
+
+class Session(Shape):
+    id: int
+    address: str
+    agent: str
+    at: datetime
+    is_here: bool
+
+
+class AuditEvent(Shape):
+    sequence: int
+    at: datetime
+    person: str
+    via: str
+    act: str
+    matter_id: UUID | None
+    subject: str
+    said: str | None
+    details: dict[str, Any]
+    digest: str

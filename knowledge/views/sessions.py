@@ -1,12 +1,11 @@
 """Where a person is signed in, and ending it there."""
 
 from django.contrib import messages
-from django.db import transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
-from knowledge import access, audit
+from knowledge import access, sign_ins
 from knowledge.api.auth import person_of
 
 
@@ -19,10 +18,7 @@ def index(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def end(request: HttpRequest, sign_in_id: int) -> HttpResponse:
-    found = access.sign_in_for(request.user, sign_in_id)
-    with transaction.atomic():
-        found.end()
-        audit.record(audit.Act.SIGN_OUT, f"sign_in:{sign_in_id}")
+    sign_ins.end(access.sign_in_for(request.user, sign_in_id))
     messages.success(request, "Signed out there.")
     return redirect("sessions")
 
@@ -30,9 +26,6 @@ def end(request: HttpRequest, sign_in_id: int) -> HttpResponse:
 @require_POST
 def end_others(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere but here."""
-    with transaction.atomic():
-        for found in person_of(request).sign_ins.exclude(session_key=request.session.session_key):
-            found.end()
-        audit.record(audit.Act.SIGN_OUT, "all others")
+    sign_ins.end_others(person_of(request), request.session.session_key)
     messages.success(request, "Signed out everywhere else.")
     return redirect("sessions")
