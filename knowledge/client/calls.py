@@ -22,7 +22,7 @@ class Problem(Exception):
 
 
 class Calls:
-    """`transport` leads the calls elsewhere than over the network: to a proxy, or to a service in this process."""
+    """`transport` leads the calls elsewhere: through a proxy, or to a service in this very process."""
 
     def __init__(
         self, url: str, token: str, *, seconds: float = 300.0, transport: httpx.BaseTransport | None = None
