@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-PICTURE = Path(__file__).parent / "growth.svg"
+PICTURE = Path(__file__).parent.parent / "docs" / "growth.svg"
 WIDTH, HEIGHT, LEFT, TOP, GAP = 220, 160, 50, 40, 70
 
 

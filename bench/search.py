@@ -1,74 +1,97 @@
-"""Search in process as passages grow: the whole call, from text to results with snippets.
+"""Search in process as passages grow: the whole call, from the scope to the rows of the results.
 
-Texts and vectors are made up, so that nothing of them has to be embedded; the questions are embedded. The
-same matter grows through all sizes; bench/growth.svg shows how time, memory and disk go with them.
+Texts and vectors are made up (bench/words.py), so that nothing of them has to be embedded; the questions are.
+The same matter grows through all sizes; docs/growth.svg shows how time, memory and disk go with them.
+
+With `PINCITE_BENCH_KEEP=FOLDER` the matter stays there, and the next call goes on where this one ended.
 """
 
+import json
 import os
-import resource
 import statistics
 import tempfile
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
 import numpy as np
+import psutil
 
 from bench import growth
 from bench.figure import Figure
+from bench.words import Speaker
 
 SIZES = [int(size) for size in os.environ.get("PINCITE_BENCH_PASSAGES", "20000 50000 100000 200000").split()]
 GOAL_AT = 100_000  # the goals are for so many passages and fewer
 PER_DOCUMENT, DOCUMENTS_AT_ONCE = 100, 10
 QUERIES = 80
-WORDS = """
-    agreement party notice termination delivery payment price breach remedy supplier buyer liability
-    damages confidential information warranty insurance arbitration court evidence letter invoice
-    schedule annex default force majeure inspection equipment contract clause section date days
-    written consent assign waiver interest
-    """.split()
 
 
 @dataclass
 class Filling:
-    """A matter that grows; `seconds` is what its index took."""
+    """A matter that grows; `seconds` is what its index took for the passages `written` now."""
 
     matter: Any
     generation: Any
     index: Any
     random: np.random.Generator
+    speaker: Speaker
     centres: np.ndarray
     documents: int = 0
+    written: int = 0
     seconds: float = 0.0
 
 
 def measure() -> list[Figure]:
-    with tempfile.TemporaryDirectory(prefix="pincite-bench-") as directory:
-        os.environ["PINCITE_DATA_DIR"] = directory
+    with _directory() as directory:
+        os.environ["PINCITE_DATA_DIR"] = str(directory)
         os.environ["DJANGO_SETTINGS_MODULE"] = "knowledge.settings"
         import django
         from django.core.management import call_command
 
         django.setup()
         call_command("migrate", verbosity=0)
-        return _measure(Path(directory))
+        return _measure(directory)
+
+
+@contextmanager
+def _directory() -> Iterator[Path]:
+    if kept := os.environ.get("PINCITE_BENCH_KEEP"):
+        Path(kept).mkdir(parents=True, exist_ok=True)
+        yield Path(kept)
+        return
+    with tempfile.TemporaryDirectory(prefix="pincite-bench-") as directory:
+        yield Path(directory)
 
 
 def _measure(directory: Path) -> list[Figure]:
     from django.contrib.auth.models import User
 
-    from knowledge import access, engines, matters
+    from knowledge import engines, matters
+    from knowledge.models import Matter
 
-    person = User.objects.create_user("bench")
-    filling = _begin(matters.create("Bench", person))
-    scope = access.scope_for(person, filling.matter)
-    points = [_at(size, filling, scope, directory) for size in SIZES]
+    person, _ = User.objects.get_or_create(username="bench")
+    filling = _begin(Matter.objects.first() or matters.create("Bench", person))
+    points = [_at(size, filling, person, directory) for size in SIZES]
     engines.close()
-    growth.draw(points)
-    written = Figure("index: points written, graph built", SIZES[-1] / filling.seconds, "points/s")
-    return [*(figure for point in points for figure in _figures(point)), written]
+    growth.draw(_known(points, directory))
+    written = [
+        Figure("index: points written, graph built", filling.written / filling.seconds, "points/s")
+    ] * bool(filling.written)
+    return [*(figure for point in points for figure in _figures(point)), *written]
+
+
+def _known(points: list[growth.Point], directory: Path) -> list[growth.Point]:
+    """Those of earlier calls in this directory too, by size."""
+    file = directory / "points.json"
+    kept = [growth.Point(**row) for row in json.loads(file.read_text())] if file.exists() else []
+    known = sorted({point.passages: point for point in [*kept, *points]}.values(), key=lambda p: p.passages)
+    file.write_text(json.dumps([asdict(point) for point in known]))
+    return known
 
 
 def _figures(point: growth.Point) -> list[Figure]:
@@ -83,9 +106,12 @@ def _figures(point: growth.Point) -> list[Figure]:
     ]
 
 
-def _at(size: int, filling: Filling, scope: Any, directory: Path) -> growth.Point:
+def _at(size: int, filling: Filling, person: Any, directory: Path) -> growth.Point:
     """Fills up to this size and asks; in turns with the embedding alone, so that other load falls on both."""
-    from knowledge import engines, search
+    from knowledge import access, engines, search
+
+    def ask(query: str) -> None:
+        search.retrieve(access.scope_for(person, filling.matter), query)
 
     while filling.documents * PER_DOCUMENT < size:
         _fill(filling)
@@ -93,24 +119,24 @@ def _at(size: int, filling: Filling, scope: Any, directory: Path) -> growth.Poin
     embed = engines.embedder().embed_query
     queries = [_question(place, filling) for place in range(QUERIES)]
     embed("warm")
-    search.retrieve(scope, queries[0])
+    ask(queries[0])
     whole, alone = [], []
     for query in queries:
         alone.append(1000 * _seconds(lambda query=query: embed(query)))
-        whole.append(1000 * _seconds(lambda query=query: search.retrieve(scope, query)))
+        whole.append(1000 * _seconds(lambda query=query: ask(query)))
     return growth.Point(
         passages=size,
         median=statistics.median(whole),
         p95=statistics.quantiles(whole, n=20)[-1],
         embedding=statistics.median(alone),
-        memory=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        memory=psutil.Process().memory_info().rss / 1e6,
         disk=sum(path.stat().st_size for path in directory.rglob("*") if path.is_file()) / 1e6,
     )
 
 
 def _question(place: int, filling: Filling) -> str:
     """Every other one names a document, and is answered from it first."""
-    words = " ".join(filling.random.choice(WORDS, 6))
+    words = filling.speaker.question()
     return f"Consider the {_name(place * 7 % filling.documents)}; {words}" if place % 2 else words
 
 
@@ -120,11 +146,13 @@ def _name(document: int) -> str:
 
 def _begin(matter: Any) -> Filling:
     from knowledge import generations
+    from knowledge.models import Document
 
-    random = np.random.default_rng(1)
-    generation = generations.current()
-    centres = random.normal(size=(50, generation.dimensions))
-    return Filling(matter, generation, generations.index(generation), random, centres)
+    generation, documents = generations.current(), Document.objects.count()
+    centres = np.random.default_rng(1).normal(size=(50, generation.dimensions))
+    random = np.random.default_rng([2, documents])
+    index = generations.index(generation)
+    return Filling(matter, generation, index, random, Speaker(random), centres, documents)
 
 
 def _fill(filling: Filling) -> None:
@@ -140,6 +168,7 @@ def _fill(filling: Filling) -> None:
     documents = {version.pk: version.document for version in versions}
     points = [_point(row, documents[row.version_id], filling) for row in rows]
     filling.seconds += _seconds(lambda: filling.index.upsert(points))
+    filling.written += len(points)
 
 
 def _document(filling: Filling) -> Any:
@@ -156,7 +185,7 @@ def _document(filling: Filling) -> Any:
 def _passage(version_id: UUID, filling: Filling, place: int) -> Any:
     from knowledge.models import Passage
 
-    text = " ".join(filling.random.choice(WORDS, 60))
+    text = filling.speaker.passage()
     where = {"start": place * 500, "end": place * 500 + len(text), "page_first": 1, "page_last": 1}
     return Passage(id=uuid4(), version_id=version_id, generation_id=filling.generation.pk, text=text, **where)
 

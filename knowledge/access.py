@@ -6,12 +6,14 @@ what the person may not see are the same `Http404`; a member who lacks the role 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from uuid import UUID
 
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.http import Http404
+from django.utils import timezone
 
 from knowledge.audit import trace
 from knowledge.models import (
@@ -35,6 +37,7 @@ from knowledge.models import (
     Webhook,
 )
 from knowledge.models.token import came_with
+from knowledge.prepared import Prepared
 
 Person = User | AnonymousUser
 
@@ -60,16 +63,32 @@ class Scope:
         return not self.matter_ids or self.document_ids == frozenset()
 
 
-def open_to(user_id: int) -> QuerySet[Matter]:
+def open_to(user_id: int, now: datetime | None = None) -> QuerySet[Matter]:
     """The one query that decides: the matters that this person is a member of, by name or by a group, and
-    that no wall keeps from them. It is asked anew each time, so what is taken away is gone at once.
+    that no wall keeps from them now. It is asked anew each time, so what is taken away is gone at once.
     """
     here = OuterRef("pk")
     by_name = Exists(Membership.objects.filter(matter=here, user=user_id))
     by_group = Exists(GroupMembership.objects.filter(matter=here, group__user=user_id))
-    walled = Exists(Wall.objects.standing().against(user_id).filter(matter=here))
+    walled = Exists(Wall.objects.standing(now).against(user_id).filter(matter=here))
     is_active = Exists(User.objects.filter(pk=user_id, is_active=True))
     return Matter.objects.filter(by_name | by_group, ~walled, is_active)
+
+
+# The same query, built once: search asks it twice each time.
+_STAND_INS = {"user_id": -987_654_321, "now": datetime(1, 2, 3, 4, 5, 6, 7, tzinfo=UTC)}
+_OPEN = Prepared(open_to, **_STAND_INS)
+_IS_OPEN = Prepared(
+    lambda matter_id, **rest: open_to(**rest).filter(pk=matter_id), matter_id=UUID(int=7), **_STAND_INS
+)
+
+
+def open_ids(user_id: int, matter_id: UUID | None = None) -> frozenset[UUID]:
+    """Of the matters that are open to this person now, or of this one alone if it is."""
+    now = timezone.now()
+    if matter_id is None:
+        return _OPEN.ids(user_id=user_id, now=now)
+    return _IS_OPEN.ids(user_id=user_id, now=now, matter_id=matter_id)
 
 
 def matters_of(person: Person) -> QuerySet[Matter]:
@@ -260,15 +279,23 @@ def scope_for(
     person: Person, matter: Matter | None = None, document_ids: Iterable[UUID] | None = None
 ) -> Scope:
     """What this person may read: everything of theirs, or one matter, or some documents of it."""
-    matters = matters_of(person)
-    if matter is not None:
-        matters = matters.filter(pk=matter.pk)
-    matter_ids = frozenset(matters.values_list("pk", flat=True))
+    matter_ids = _matter_ids(person, None if matter is None else matter.pk)
     documents = None
     if document_ids is not None:
         readable = Document.objects.filter(pk__in=list(document_ids), matter__in=matter_ids)
         documents = frozenset(readable.values_list("pk", flat=True))
     return Scope(person.pk or 0, matter_ids, documents, seal=_SEAL)
+
+
+def _matter_ids(person: Person, matter_id: UUID | None) -> frozenset[UUID]:
+    """Those of `matters_of`, or this one if it is among them."""
+    if person.pk is None or not person.is_authenticated:
+        return frozenset()
+    token = came_with(person)
+    if token is None or not token.is_limited:
+        return open_ids(person.pk, matter_id)
+    rows = matters_of(person) if matter_id is None else matters_of(person).filter(pk=matter_id)
+    return frozenset(rows.values_list("pk", flat=True))
 
 
 def narrowed(scope: Scope, document_ids: Iterable[UUID]) -> Scope:

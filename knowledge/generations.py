@@ -16,7 +16,7 @@ from django.db.models import Exists, Max, OuterRef, QuerySet
 from django.utils import timezone
 
 from inference.embedder import Embedder, EmbedderConfig
-from knowledge import engines, queue
+from knowledge import engines, prepared, queue
 from knowledge.index import Index, IndexBroken, IndexConfig
 from knowledge.models import Generation, Indexed, Job, Version
 
@@ -25,7 +25,8 @@ logger = logging.getLogger(__name__)
 LIVE = (Generation.State.CURRENT, Generation.State.BUILDING)
 
 
-FORM, NAMED_FORM = 3, 2  # of the points that are made now, and since when names are in them; Generation.form
+FORM = 4  # of the points that are made now; Generation.form
+NAMED_FORM, CALLED_FORM = 2, 4  # since when names are in them, and since when those with names say so
 
 
 class AlreadyBuilding(Exception):
@@ -52,7 +53,7 @@ def configured() -> Recipe:
 
 def current() -> Generation:
     """The generation that search reads. The first one is made from the settings."""
-    found = Generation.objects.filter(state=Generation.State.CURRENT).first()
+    found = next(iter(prepared.rows_by(Generation, "state", [Generation.State.CURRENT.value])), None)
     if found is None:
         try:
             with transaction.atomic():
@@ -90,6 +91,7 @@ def index_config(generation: Generation) -> IndexConfig:
         collection=f"{config.collection}-{generation.number}",
         dimensions=generation.dimensions,
         has_names=generation.form >= NAMED_FORM,
+        has_called=generation.form >= CALLED_FORM,
     )
 
 

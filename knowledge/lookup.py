@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 from uuid import UUID
 
-from knowledge import access, choices, highlight, search
+from knowledge import access, choices, search
 from knowledge.access import Scope
 from knowledge.exact import catalogue, finding, places
 from knowledge.exact.catalogue import Entry, Facet
@@ -133,10 +133,7 @@ def _marked(scope: Scope, query: Query, results: list[Result]) -> list[Result]:
     if query.exact is None:
         return results
     found = places.marks(scope, query.exact, {each.passage.version.document_id for each in results})
-    return [
-        replace(each, snippet=highlight.snippet(each.passage.text, query.words, _inside(each, found)))
-        for each in results
-    ]
+    return [replace(each, ranges=_inside(each, found)) for each in results]
 
 
 def _inside(result: Result, found: Mapping[UUID, Marks]) -> Ranges:

@@ -14,12 +14,14 @@ from numpy.typing import NDArray
 from knowledge.index import Hit
 
 BESIDE = 2  # characters of white space between passages that follow each other, at most
+HEAD = 4  # the best passages; behind them neighbours count more, for long clauses fill several passages
 
 
 @dataclass(frozen=True)
 class Weights:
     meaning: float = 0.8  # the rest is the words'
     neighbours: float = 0.2  # the share of a score that comes from the passages before and behind
+    neighbours_behind: float = 0.3  # the same behind the head
     is_routed: bool = True  # whether the documents that a question names come first
     is_adapted: bool = True  # whether the question's vector goes through `knowledge.adapter`
 
@@ -34,12 +36,28 @@ def ranked(
     rows = list({hit.id: hit for hit in [*meaning, *words]}.values())
     if not rows:
         return []
+    scores = _scores(meaning, words, rows, weights)
+    beside = _beside(scores, rows)
+    head = scores + weights.neighbours * (beside - scores)
+    tail = scores + weights.neighbours_behind * (beside - scores)
+    order = np.argsort(-head, kind="stable")
+    first, rest = order[:HEAD], order[HEAD:]
+    rest = rest[np.argsort(-tail[rest], kind="stable")]
+    lowest = head[first[-1]]
+    return [
+        *((rows[at], float(head[at])) for at in first),
+        *((rows[at], float(min(tail[at], lowest))) for at in rest),
+    ]
+
+
+def _scores(
+    meaning: Sequence[Hit], words: Sequence[Hit], rows: Sequence[Hit], weights: Weights
+) -> NDArray[np.float64]:
+    """(N,): how near in meaning each is, and which words of the question it has."""
     places = {hit.id: place for place, hit in enumerate(rows)}
     near = _column(meaning, places, floor=min((hit.score for hit in meaning), default=0.0))
     said = _column(words, places, floor=0.0)
-    scores = weights.meaning * near + (1 - weights.meaning) * said / (said.max() or 1.0)
-    scores = _lent(scores, rows, weights.neighbours)
-    return [(rows[at], float(scores[at])) for at in np.argsort(-scores, kind="stable")]
+    return weights.meaning * near + (1 - weights.meaning) * said / (said.max() or 1.0)
 
 
 def joined(
@@ -60,20 +78,20 @@ def _column(found: Sequence[Hit], places: dict[UUID, int], floor: float) -> NDAr
     return column
 
 
-def _lent(scores: NDArray[np.float64], rows: Sequence[Hit], share: float) -> NDArray[np.float64]:
-    """A passage gets a share of its neighbours' scores: what stands around an answer is about the same thing.
+def _beside(scores: NDArray[np.float64], rows: Sequence[Hit]) -> NDArray[np.float64]:
+    """(N,): the mean score of the passages before and behind: what stands around an answer is about the same.
 
-    A neighbour that was not found lends what the passage has itself.
+    In place of one that was not found, the passage's own score.
     """
-    order = sorted(range(len(rows)), key=lambda at: (rows[at].document_id, rows[at].start))
+    order = sorted(range(len(rows)), key=lambda at: (rows[at].document_id.int, rows[at].start))
     follows = np.array([_follow(rows[a], rows[b]) for a, b in pairwise(order)], dtype=bool)
     ordered = scores[order]
     before, behind = ordered.copy(), ordered.copy()
     before[1:][follows] = ordered[:-1][follows]
     behind[:-1][follows] = ordered[1:][follows]
-    lent = np.empty(len(rows))
-    lent[order] = (1 - share) * ordered + share * (before + behind) / 2
-    return lent
+    beside = np.empty(len(rows))
+    beside[order] = (before + behind) / 2
+    return beside
 
 
 def _follow(first: Hit, second: Hit) -> bool:

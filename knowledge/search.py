@@ -3,23 +3,24 @@
 Each hit is checked by the database before it can be shown.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from uuid import UUID
 
 import numpy as np
+from numpy.typing import NDArray
 
-from knowledge import access, adapter, generations, highlight, names, ranking, routing
+from knowledge import access, adapter, generations, highlight, names, prepared, ranking, routing
 from knowledge.access import Scope
-from knowledge.index import DENSE, SPARSE, Ask, Hit, IndexUnavailable, Where
-from knowledge.models import Page, Passage, Version
+from knowledge.index import DENSE, SPARSE, Ask, Hit, Index, IndexUnavailable, Where
+from knowledge.models import Document, Matter, Page, Passage, Version
 
 LONGEST_QUERY = 2_000
 MOST_RESULTS = 200
 SPARE = 20
-# Each half of a query brings so many candidates for each result asked for, and at least so many.
-CANDIDATES_PER_RESULT = 4
-LEAST_CANDIDATES = 100
+# What each half of a query brings, however many results are wanted: what is measured of 128 holds for ten.
+CANDIDATES = 240
 
 
 @dataclass(frozen=True)
@@ -29,7 +30,12 @@ class Result:
     passage: Passage
     score: float
     page_label: str
-    snippet: list[highlight.Piece]
+    query: str
+    ranges: Sequence[tuple[int, int]] = ()  # of the passage, marked beside the words of the query
+
+    @cached_property
+    def snippet(self) -> list[highlight.Piece]:
+        return highlight.snippet(self.passage.text, self.query, self.ranges)
 
 
 class BadQuery(Exception):
@@ -47,8 +53,7 @@ def retrieve(
     if scope.is_empty:
         return []
     wanted = min(limit, MOST_RESULTS)
-    # A few more, for what the second lock takes away.
-    return _results(scope, _hits(scope, query, wanted + SPARE, weights)[: wanted + SPARE], query, wanted)
+    return _results(scope, _hits(scope, query, wanted + SPARE, weights), query, wanted)
 
 
 def like(scope: Scope, passage: Passage, limit: int = 10) -> list[Result]:
@@ -57,12 +62,10 @@ def like(scope: Scope, passage: Passage, limit: int = 10) -> list[Result]:
         return []
     wanted = min(limit, MOST_RESULTS)
     dense = np.frombuffer(bytes(passage.vector), np.float16).astype(np.float32)
-    where, count = Where(scope.matter_ids, scope.document_ids), max(LEAST_CANDIDATES, 2 * wanted)
-    index = generations.index(passage.generation)
-    meaning, words = index.ask([Ask(DENSE, dense, where, count), Ask(SPARSE, passage.text, where, count)])
-    ranked = ranking.ranked(meaning, words)
+    where = Where(scope.matter_ids, scope.document_ids)
+    ranked = _ranked(generations.index(passage.generation), dense, passage.text, where)
     others = [found for found in ranked if found[0].id != passage.pk]
-    return _results(scope, others[: wanted + SPARE], passage.text, wanted)
+    return _results(scope, others, passage.text, wanted)
 
 
 def passage_at(version: Version, offset: int) -> Passage | None:
@@ -72,24 +75,26 @@ def passage_at(version: Version, offset: int) -> Passage | None:
 
 
 def _results(scope: Scope, hits: Sequence[tuple[Hit, float]], query: str, wanted: int) -> list[Result]:
-    passages = readable(scope, [hit.id for hit, _ in hits])
+    """The first that may be shown; a few more are looked at where the second lock takes some away."""
+    first = hits[:wanted]
+    passages = readable(scope, [hit.id for hit, _ in first])
+    if len(passages) < len(first):
+        spare = hits[wanted : wanted + SPARE]
+        passages |= readable(scope, [hit.id for hit, _ in spare])
+        first = [*first, *spare]
     if not passages:
         check_rebuilt(scope)
-    labels = _page_labels(list(passages.values()))
+    shown = [(passages[hit.id], score) for hit, score in first if hit.id in passages][:wanted]
+    labels = _page_labels([passage for passage, _ in shown])
     return [
-        Result(
-            passage=passages[hit.id],
-            score=score,
-            page_label=labels.get((passages[hit.id].version_id, passages[hit.id].page_first), ""),
-            snippet=highlight.snippet(passages[hit.id].text, query),
-        )
-        for hit, score in [(hit, score) for hit, score in hits if hit.id in passages][:wanted]
+        Result(passage, score, labels.get((passage.version_id, passage.page_first), ""), query)
+        for passage, score in shown
     ]
 
 
-def _hits(scope: Scope, query: str, limit: int, weights: ranking.Weights) -> list[tuple[Hit, float]]:
+def _hits(scope: Scope, query: str, enough: int, weights: ranking.Weights) -> list[tuple[Hit, float]]:
     """What the index finds, in order. Documents that the question names are asked on their own, for what the
-    question says beside their names; the rest of the scope stands behind them.
+    question says beside their names; where they have not enough, the rest of the scope stands behind them.
     """
     generation = generations.current()
     index = generations.index(generation)
@@ -102,18 +107,22 @@ def _hits(scope: Scope, query: str, limit: int, weights: ranking.Weights) -> lis
     dense = generations.embedder(generation).embed_query(inner)
     if weights.is_adapted:
         dense = adapter.adapted(dense, generation)
-    count = max(LEAST_CANDIDATES, CANDIDATES_PER_RESULT * limit)
     inside = Where(scope.matter_ids, meant)  # which costs nothing when no document is meant
-    found = index.ask(
-        [
-            Ask(DENSE, dense, inside, count),
-            Ask(SPARSE, inner, inside, count),
-            Ask(DENSE, dense, everywhere, count),
-            Ask(SPARSE, query, everywhere, count),
-        ]
-    )
-    first, second = (ranking.ranked(found[at], found[at + 1], weights) for at in (0, 2))
-    return ranking.joined(first, second)
+    first = _ranked(index, dense, inner, inside, weights)
+    rest = _ranked(index, dense, query, everywhere, weights) if len(first) < enough else []
+    return ranking.joined(first, rest)
+
+
+def _ranked(
+    index: Index,
+    dense: NDArray[np.float32],
+    words: str,
+    where: Where,
+    weights: ranking.Weights = ranking.DEFAULT,
+) -> list[tuple[Hit, float]]:
+    asks = [Ask(DENSE, dense, where, CANDIDATES), Ask(SPARSE, words, where, CANDIDATES)]
+    meaning, said = index.ask(asks)
+    return ranking.ranked(meaning, said, weights)
 
 
 def check_rebuilt(scope: Scope) -> None:
@@ -132,23 +141,38 @@ def checked(query: str) -> str:
     return query
 
 
-def readable(scope: Scope, passage_ids: list[UUID]) -> dict[UUID, Passage]:
+def readable(scope: Scope, passage_ids: Sequence[UUID]) -> dict[UUID, Passage]:
     """The second lock: what the database says may be shown, whatever the index returned.
 
-    Only passages of the current version of a document inside the scope.
+    Only passages of the current version of a document inside the scope, with their version, document, matter.
     """
-    rows = Passage.objects.select_related("version__document__matter").filter(
-        pk__in=passage_ids,
-        version__document__matter_id__in=scope.matter_ids,
-        version__document__matter__in=access.open_to(scope.user_id),
-        version__current_of__isnull=False,
-    )
-    if scope.document_ids is not None:
-        rows = rows.filter(version__document__in=scope.document_ids)
-    return {row.pk: row for row in rows}
+    passages = prepared.rows_by(Passage, "id", passage_ids)
+    versions = _versions(scope, {passage.version_id for passage in passages})
+    allowed = [passage for passage in passages if passage.version_id in versions]
+    for passage in allowed:
+        passage.version = versions[passage.version_id]
+    return {passage.pk: passage for passage in allowed}
 
 
-def _page_labels(passages: list[Passage]) -> dict[tuple[UUID, int], str]:
+def _versions(scope: Scope, version_ids: Collection[UUID]) -> dict[UUID, Version]:
+    """Those of the versions that may be shown now, with their document and matter."""
+    versions = prepared.by_id(Version, version_ids)
+    documents = prepared.by_id(Document, {version.document_id for version in versions.values()})
+    may_read = scope.matter_ids & access.open_ids(scope.user_id)
+    matters = prepared.by_id(Matter, may_read & {document.matter_id for document in documents.values()})
+    found: dict[UUID, Version] = {}
+    for version in versions.values():
+        document = documents.get(version.document_id)
+        if document is None or document.current_id != version.pk or document.matter_id not in matters:
+            continue
+        if scope.document_ids is None or document.pk in scope.document_ids:
+            document.matter = matters[document.matter_id]
+            version.document = document
+            found[version.pk] = version
+    return found
+
+
+def _page_labels(passages: Sequence[Passage]) -> dict[tuple[UUID, int], str]:
     pages = Page.objects.filter(
         version__in={passage.version_id for passage in passages},
         number__in={passage.page_first for passage in passages},

@@ -157,6 +157,26 @@ def test_names_do_not_cross_the_wall(index):
     assert named(index, "Quillmarsh", Where(frozenset())) == []
 
 
+def test_how_rare_a_name_is_is_counted_among_the_names_of_the_matter(index):
+    """Not among its passages, and not in another matter."""
+    index.upsert([called("Lease Quillmarsh"), called("Lease Brackwater"), called("Lease Ferndale")])
+    index.upsert([point("Lease", 1) for _ in range(5)])
+    [before] = index.ask([Ask(NAMES, "Lease Quillmarsh", ALL_OURS, 3)])
+    assert before[0].score > 3 * before[1].score  # all of them are called a lease
+    index.upsert([point("price", 1) for _ in range(200)])
+    index.upsert([called("Quillmarsh", THEIRS) for _ in range(20)])
+    [after] = index.ask([Ask(NAMES, "Lease Quillmarsh", ALL_OURS, 3)])
+    assert [hit.score for hit in after] == pytest.approx([hit.score for hit in before], rel=1e-4)
+
+
+def test_an_index_of_an_older_form_still_finds_names(tmp_path):
+    index = EdgeIndex(IndexConfig(tmp_path / "old", DIMENSIONS, has_called=False))
+    ours, theirs = called("Lease Quillmarsh"), called("Lease Quillmarsh", THEIRS)
+    index.upsert([ours, theirs])
+    assert named(index, "Quillmarsh") == [ours.document_id]
+    index.close()
+
+
 def test_how_rare_a_word_is_is_counted_in_the_matter_alone(index):
     ours = [point(f"crane harbour {number}", 1) for number in range(4)]
     index.upsert([*ours, point("crane", 1)])

@@ -32,7 +32,7 @@ def passages(people) -> Iterator[tuple[Passage, Passage]]:
 
 
 def index_off(monkeypatch) -> None:
-    monkeypatch.setattr(Where, "conditions", lambda self: [])
+    monkeypatch.setattr(Where, "conditions", lambda self, tenant="": [])
 
 
 def database_off(monkeypatch) -> None:

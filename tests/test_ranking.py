@@ -46,6 +46,22 @@ def test_a_neighbour_of_good_passages_rises():
     assert order(meaning, [], PLAIN)[2] == alone.id
 
 
+def test_behind_the_head_neighbours_count_more():
+    """A long clause fills several passages: between good ones comes before a better one that stands alone."""
+    head = [hit(0.9 - place / 100, 10 * place) for place in range(1, 1 + ranking.HEAD)]
+    left, middle, right, alone = hit(0.6, 101), hit(0.5, 102), hit(0.6, 103), hit(0.54, 200)
+    meaning = [*head, left, right, alone, middle]
+    assert order(meaning, [], Weights(1, 0.2, 0.2)).index(alone.id) == ranking.HEAD + 2
+    assert order(meaning, [], Weights(1, 0.2, 0.9))[ranking.HEAD] == middle.id
+    assert order(meaning, [], Weights(1, 0.2, 0.9))[: ranking.HEAD] == [each.id for each in head]
+
+
+def test_scores_never_rise_down_the_list():
+    beside = [hit(0.5, place) for place in range(8)]
+    scores = [score for _, score in ranked([hit(0.52, 50), *beside], [], Weights(1, 0, 0.9))]
+    assert scores == sorted(scores, reverse=True)
+
+
 def test_passages_of_two_documents_are_no_neighbours():
     good, other = hit(0.9, 1), hit(0.5, 2, LOAN)
     [(_, first), (_, second)] = ranked([good, other], [], Weights(1, 0.4))

@@ -109,6 +109,28 @@ def test_a_question_is_routed_to_the_document_it_names(people, deeds):
     assert len(results) == 3  # the others come behind
 
 
+def test_the_order_does_not_depend_on_how_many_are_wanted(people, deeds):
+    """So what is measured of many results is true of few."""
+    scope = access.scope_for(people.reader, people.matter)
+    for question in ("What is the rent under the Brackwater Lease?", "When is the rent due?"):
+        many = [result.passage.pk for result in search.retrieve(scope, question, 100)]
+        assert len(many) == 3
+        for limit in (1, 2):
+            assert [found.passage.pk for found in search.retrieve(scope, question, limit)] == many[:limit]
+        assert search.MOST_RESULTS + search.SPARE <= search.CANDIDATES
+
+
+def test_what_may_not_be_shown_leaves_no_gap(people, deeds):
+    scope = access.scope_for(people.reader, people.matter)
+    question = "What is the rent under the Brackwater Lease?"
+    Document.objects.filter(pk=deeds["Brackwater"]).update(current=None)
+    results = search.retrieve(scope, question, 2)
+    assert {found.passage.version.document_id for found in results} == {
+        deeds["Quillmarsh"],
+        deeds["Ferndale"],
+    }
+
+
 def test_a_question_that_names_none_has_no_route(people, deeds):
     scope = access.scope_for(people.reader, people.matter)
     assert routing.route(scope, "What is the rent?") == routing.Route()

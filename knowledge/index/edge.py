@@ -40,6 +40,7 @@ OPTIMIZE_EVERY = 5_000  # points written between two builds of the HNSW graph
 PAGE = 1_000
 UNFINISHED = ".making"
 LAST_QUERY_SECONDS = 1.0
+SHOWN = [DOCUMENT, START, END]  # of a hit
 
 
 class EdgeIndex:
@@ -55,7 +56,6 @@ class EdgeIndex:
         except IndexUnavailable:
             self._lock.close()
             raise
-        self._has_names = config.has_names
         self._writing = Lock()
         self._written = 0
         self._closed = False
@@ -72,14 +72,14 @@ class EdgeIndex:
         self._delete(DOCUMENT, document_id)
 
     def ask(self, asks: Sequence[Ask]) -> list[list[Hit]]:
-        prepared = list(ready(asks, has_names=self._has_names))
+        prepared = list(ready(asks, has_names=self._config.has_names))
         found: list[list[Hit]] = [[] for _ in asks]
         if prepared:
-            requests = [_request(ask, vector) for _, ask, vector in prepared]
+            requests = [_request(ask, vector, self._config.tenant(ask.by)) for _, ask, vector in prepared]
             with _typed():
                 answers = self._engine.query_batch(edge.QueryBatchRequest(requests))
             for (place, _, _), answer in zip(prepared, answers, strict=True):
-                found[place] = [_hit(point) for point in answer]
+                found[place] = _hits(answer)
         return found
 
     def points(self) -> Iterator[tuple[UUID, UUID]]:
@@ -240,33 +240,53 @@ def _point(point: Point) -> edge.Point:
     return edge.Point(id=str(point.id), vector=vectors, payload=point.payload())
 
 
-def _request(ask: Ask, vector: Vector) -> edge.QueryRequest:
+def _request(ask: Ask, vector: Vector, tenant: str) -> edge.QueryRequest:
     """How rare a word is counts within what may be read: no other matter tells how often it has a word."""
-    allowed = _filter(ask.where)
+    allowed = _filter(ask.where, tenant)
     if isinstance(vector, tuple):
         sparse = edge.SparseVector(indices=vector[0], values=vector[1])
         query = edge.Query.Nearest(sparse, using=ask.by)
-        params = edge.SearchParams(idf=edge.IdfParams(corpus=_filter(Where(ask.where.matter_ids))))
+        params = edge.SearchParams(idf=edge.IdfParams(corpus=_filter(Where(ask.where.matter_ids), tenant)))
     else:
         query, params = edge.Query.Nearest(vector, using=ask.by), None
-    return edge.QueryRequest(query=query, filter=allowed, limit=ask.limit, with_payload=True, params=params)
+    return edge.QueryRequest(query=query, filter=allowed, limit=ask.limit, with_payload=SHOWN, params=params)
 
 
-def _hit(found: edge.ScoredPoint) -> Hit:
-    said = found.payload or {}
-    return Hit(
-        UUID(str(found.id)), float(found.score), UUID(said[DOCUMENT]), said.get(START, 0), said.get(END, 0)
-    )
+def _hits(found: Sequence[edge.ScoredPoint]) -> list[Hit]:
+    """Most hits of a search are from few documents, whose ids are read once."""
+    documents: dict[str, UUID] = {}
+    hits = []
+    for point in found:
+        said = point.payload or {}
+        document = documents.get(said[DOCUMENT])
+        if document is None:
+            document = documents[said[DOCUMENT]] = UUID(said[DOCUMENT])
+        pk = point.id  # made anew each time it is asked for
+        hits.append(
+            Hit(
+                pk if isinstance(pk, UUID) else UUID(str(pk)),
+                point.score,
+                document,
+                said.get(START, 0),
+                said.get(END, 0),
+            )
+        )
+    return hits
 
 
-def _filter(where: Where) -> edge.Filter:
-    return _all_of(where.conditions())
+def _filter(where: Where, tenant: str = MATTER) -> edge.Filter:
+    return _all_of(where.conditions(tenant))
 
 
 def _all_of(conditions: list[tuple[str, list[str]]]) -> edge.Filter:
     return edge.Filter(
-        must=[edge.FieldCondition(key=field, match=edge.MatchAny(any=values)) for field, values in conditions]
+        must=[edge.FieldCondition(key=key, match=_match(values)) for key, values in conditions]
     )
+
+
+def _match(values: list[str]) -> edge.MatchValue | edge.MatchAny:
+    """The engine goes through a list of one value four to twenty times as slowly as through the value."""
+    return edge.MatchValue(values[0]) if len(values) == 1 else edge.MatchAny(any=values)
 
 
 @contextmanager

@@ -11,10 +11,11 @@ DENSE = "dense"  # cosine
 SPARSE = "bm25"  # term weights; the engine applies inverse document frequency
 NAMES = "names"  # the same of what a document is called, at its first passage
 MATTER = "matter_id"  # the tenant
+CALLED = "called_in"  # the tenant once more, at the points with names: few, so that looking there is quick
 DOCUMENT = "document_id"
 VERSION = "version_id"
 START, END = "start", "end"  # where the passage stands in the version's text
-FIELDS = (MATTER, DOCUMENT, VERSION)
+FIELDS = (MATTER, DOCUMENT, VERSION, CALLED)
 
 
 class IndexUnavailable(Exception):
@@ -33,6 +34,11 @@ class IndexConfig:
     api_key: str = ""
     collection: str = "pincite"
     has_names: bool = True  # whether documents can be found by their names: since form 2
+    has_called: bool = True  # whether the points with names say so: since form 4
+
+    def tenant(self, by: str) -> str:
+        """The field by which matters are told apart in an ask of this kind."""
+        return CALLED if by == NAMES and self.has_called else MATTER
 
 
 @dataclass(frozen=True)
@@ -50,13 +56,14 @@ class Point:
     names: str = ""  # of the document; at one of its passages only
 
     def payload(self) -> dict[str, str | int]:
-        return {
+        said: dict[str, str | int] = {
             MATTER: str(self.matter_id),
             DOCUMENT: str(self.document_id),
             VERSION: str(self.version_id),
             START: self.start,
             END: self.end,
         }
+        return said | {CALLED: str(self.matter_id)} if self.names else said
 
 
 @dataclass(frozen=True)
@@ -70,9 +77,9 @@ class Where:
     def is_empty(self) -> bool:
         return not self.matter_ids or self.document_ids == frozenset()
 
-    def conditions(self) -> list[tuple[str, list[str]]]:
+    def conditions(self, tenant: str = MATTER) -> list[tuple[str, list[str]]]:
         """Field and the values it may have; all conditions must hold."""
-        conditions = [(MATTER, sorted(map(str, self.matter_ids)))]
+        conditions = [(tenant, sorted(map(str, self.matter_ids)))]
         if self.document_ids is not None:
             conditions.append((DOCUMENT, sorted(map(str, self.document_ids))))
         return conditions

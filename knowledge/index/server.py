@@ -46,7 +46,7 @@ class ServerIndex:
     def __init__(self, client: QdrantClient, config: IndexConfig) -> None:
         self._client = client
         self._name = config.collection
-        self._has_names = config.has_names
+        self._config = config
         with _typed():
             if not client.collection_exists(self._name):
                 self._create(config.dimensions)
@@ -63,10 +63,10 @@ class ServerIndex:
         self._delete(DOCUMENT, document_id)
 
     def ask(self, asks: Sequence[Ask]) -> list[list[Hit]]:
-        prepared = list(ready(asks, has_names=self._has_names))
+        prepared = list(ready(asks, has_names=self._config.has_names))
         found: list[list[Hit]] = [[] for _ in asks]
         if prepared:
-            requests = [_request(ask, vector) for _, ask, vector in prepared]
+            requests = [_request(ask, vector, self._config.tenant(ask.by)) for _, ask, vector in prepared]
             with _typed():
                 answers = self._client.query_batch_points(self._name, requests)
             for (place, _, _), answer in zip(prepared, answers, strict=True):
@@ -121,7 +121,7 @@ class ServerIndex:
         self._client.close()
 
     def _create(self, dimensions: int) -> None:
-        sparse = (SPARSE, NAMES) if self._has_names else (SPARSE,)
+        sparse = (SPARSE, NAMES) if self._config.has_names else (SPARSE,)
         self._client.create_collection(
             self._name,
             vectors_config={DENSE: models.VectorParams(size=dimensions, distance=models.Distance.COSINE)},
@@ -152,19 +152,21 @@ def _point(point: Point) -> models.PointStruct:
     return models.PointStruct(id=str(point.id), vector=vectors, payload=point.payload())
 
 
-def _request(ask: Ask, vector: Vector) -> models.QueryRequest:
+def _request(ask: Ask, vector: Vector, tenant: str) -> models.QueryRequest:
     """How rare a word is counts within what may be read: no other matter tells how often it has a word."""
     query: Any = vector
     params = None
     if isinstance(vector, tuple):
         query = models.SparseVector(indices=vector[0], values=vector[1])
-        params = models.SearchParams(idf=models.IdfCorpusParams(corpus=_filter(Where(ask.where.matter_ids))))
+        params = models.SearchParams(
+            idf=models.IdfCorpusParams(corpus=_filter(Where(ask.where.matter_ids), tenant))
+        )
     return models.QueryRequest(
         query=query,
         using=ask.by,
-        filter=_filter(ask.where),
+        filter=_filter(ask.where, tenant),
         limit=ask.limit,
-        with_payload=True,
+        with_payload=[DOCUMENT, START, END],
         params=params,
     )
 
@@ -174,17 +176,19 @@ def _hit(found: models.ScoredPoint) -> Hit:
     return Hit(UUID(str(found.id)), found.score, UUID(said[DOCUMENT]), said.get(START, 0), said.get(END, 0))
 
 
-def _filter(where: Where) -> models.Filter:
-    return _all_of(where.conditions())
+def _filter(where: Where, tenant: str = MATTER) -> models.Filter:
+    return _all_of(where.conditions(tenant))
 
 
 def _all_of(conditions: list[tuple[str, list[str]]]) -> models.Filter:
     return models.Filter(
-        must=[
-            models.FieldCondition(key=field, match=models.MatchAny(any=values))
-            for field, values in conditions
-        ]
+        must=[models.FieldCondition(key=key, match=_match(values)) for key, values in conditions]
     )
+
+
+def _match(values: list[str]) -> models.MatchValue | models.MatchAny:
+    """The engine goes through a list of one value much more slowly than through the value."""
+    return models.MatchValue(value=values[0]) if len(values) == 1 else models.MatchAny(any=values)
 
 
 @contextmanager

@@ -20,7 +20,8 @@ class Generation(models.Model):
     dimensions = models.PositiveIntegerField()
     chunk_characters = models.PositiveIntegerField()
     chunk_overlap = models.PositiveIntegerField()
-    # What a point holds: 1 passages, 2 also what their document is called, 3 vectors without the headings.
+    # What a point holds: 1 passages, 2 also what their document is called, 3 vectors without the headings,
+    # 4 a field of their own for the points with names.
     form = models.PositiveSmallIntegerField(default=1)
     created = models.DateTimeField(auto_now_add=True)
     switched = models.DateTimeField(null=True)  # when it became current, or was retired

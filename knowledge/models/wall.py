@@ -1,6 +1,7 @@
 """Groups of people in a matter, and ethical walls: who may not see it, whatever else they are granted."""
 
 import uuid
+from datetime import datetime
 
 from django.conf import settings
 from django.contrib.auth.models import Group
@@ -26,9 +27,9 @@ class GroupMembership(models.Model):
 
 
 class WallQuerySet(models.QuerySet["Wall"]):
-    def standing(self) -> "WallQuerySet":
+    def standing(self, now: datetime | None = None) -> "WallQuerySet":
         """The walls that hold now."""
-        now = timezone.now()
+        now = now or timezone.now()
         return self.filter(Q(until=None) | Q(until__gt=now), since__lte=now)
 
     def against(self, user_id: int) -> "WallQuerySet":

@@ -30,7 +30,8 @@ ASKER = "evaluation"
 WITHOUT: dict[str, dict[str, Any]] = {
     "meaning": {"meaning": 0.0},
     "words": {"meaning": 1.0},
-    "neighbours": {"neighbours": 0.0},
+    "neighbours": {"neighbours": 0.0, "neighbours_behind": 0.0},
+    "tail": {"neighbours_behind": ranking.DEFAULT.neighbours},
     "routing": {"is_routed": False},
     "adapter": {"is_adapted": False},
 }

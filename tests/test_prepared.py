@@ -1,0 +1,68 @@
+"""Queries whose SQL is kept give what Django's own give."""
+
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+
+from knowledge import access, prepared
+from knowledge.models import Document, Generation, Matter, Page, Passage, Version
+from tests.test_access import make_passage
+
+
+def fields(row) -> dict:
+    return {field.attname: getattr(row, field.attname) for field in row._meta.concrete_fields}
+
+
+@pytest.mark.parametrize("model", [Passage, Version, Document, Matter])
+def test_rows_are_those_that_django_reads(people, model):
+    own, foreign = make_passage(people.matter), make_passage(people.foreign)
+    Version.objects.filter(pk=own.version_id).update(metadata={"pages": [1, None]}, date=timezone.now())
+    ids = list(model.objects.values_list("pk", flat=True))
+    assert len(ids) >= 2
+    found = prepared.by_id(model, ids)
+    assert {pk: fields(row) for pk, row in found.items()} == {
+        row.pk: fields(row) for row in model.objects.all()
+    }
+    assert foreign.version_id != own.version_id
+    assert not next(iter(found.values()))._state.adding
+
+
+def test_rows_by_another_column(people):
+    passage = make_passage(people.matter)
+    [row] = prepared.rows_by(Passage, "version_id", [passage.version_id])
+    assert row == passage
+    assert row.generation == Generation.objects.get(pk=passage.generation_id)
+
+
+def test_nothing_asked_for_is_nothing_asked(people, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert prepared.rows_by(Page, "id", []) == []
+
+
+def test_more_than_fit_into_one_statement(people, monkeypatch):
+    passages = [make_passage(people.matter) for _ in range(5)]
+    monkeypatch.setattr(prepared, "AT_ONCE", 2)
+    ids = [passage.pk for passage in passages]
+    assert set(prepared.by_id(Passage, ids)) == set(ids)
+
+
+def test_the_kept_query_takes_the_values_of_each_call(people):
+    now = timezone.now()
+    for person in (people.reader, people.outsider, people.owner):
+        expected = frozenset(access.open_to(person.pk, now).values_list("pk", flat=True))
+        assert access.open_ids(person.pk) == expected
+        for matter in (people.matter, people.foreign):
+            assert access.open_ids(person.pk, matter.pk) == expected & {matter.pk}
+
+
+def test_the_kept_query_knows_what_time_it_is(people):
+    """A wall that begins later does not hold yet, although the query was built before."""
+    assert access.open_ids(people.reader.pk) == {people.matter.pk}
+    wall = people.matter.walls.create(
+        user=people.reader, reason="…", since=timezone.now() + timedelta(hours=1)
+    )
+    assert access.open_ids(people.reader.pk) == {people.matter.pk}
+    wall.since = timezone.now() - timedelta(hours=1)
+    wall.save()
+    assert access.open_ids(people.reader.pk) == frozenset()
