@@ -20,7 +20,7 @@ Reader = tuple[int, Callable[..., Any], Any]  # place, what reads its value, the
 
 def rows_by(model: type[M], column: str, values: Collection[Any]) -> list[M]:
     """The rows that have one of the values in this column, in no order; without their related rows."""
-    field = model._meta.get_field(column)
+    field = next(each for each in model._meta.concrete_fields if each.column == column)
     given = [field.get_db_prep_value(value, connection) for value in values]
     found: list[M] = []
     for start in range(0, len(given), AT_ONCE):
@@ -44,7 +44,7 @@ def _selected(model: type[M], column: str, values: list[Any]) -> list[M]:
 def _layout(model: type[Model], _vendor: str) -> tuple[str, list[str], list[Reader]]:
     """The beginning of the SQL, the attributes in the order of its columns, and what reads these."""
     fields, table, quoted = model._meta.concrete_fields, model._meta.db_table, connection.ops.quote_name
-    names = ", ".join(quoted(field.column) for field in fields)
+    names = ", ".join(quoted(str(field.column)) for field in fields)
     columns = [field.get_col(table) for field in fields]
     readers = [
         (place, reader, column)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from knowledge.index import Hit
 
-BESIDE = 2  # characters of white space between passages that follow each other, at most
+BESIDE = 100  # characters of white space between passages that follow each other: empty lines, a page's end
 HEAD = 4  # the best passages; behind them neighbours count more, for long clauses fill several passages
 
 

@@ -19,8 +19,9 @@ from knowledge.models import Document, Matter, Page, Passage, Version
 LONGEST_QUERY = 2_000
 MOST_RESULTS = 200
 SPARE = 20
-# What each half of a query brings, however many results are wanted: what is measured of 128 holds for ten.
-CANDIDATES = 240
+# What each half of a query brings, however many results are wanted: what is measured of 128 holds for ten. In
+# documents that are meant or picked, most of what they have.
+CANDIDATES, CANDIDATES_INSIDE = 240, 480
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,9 @@ def _ranked(
     where: Where,
     weights: ranking.Weights = ranking.DEFAULT,
 ) -> list[tuple[Hit, float]]:
-    asks = [Ask(DENSE, dense, where, CANDIDATES), Ask(SPARSE, words, where, CANDIDATES)]
-    meaning, said = index.ask(asks)
+    is_inside = where.document_ids is not None and len(where.document_ids) <= routing.MOST_MEANT
+    count = CANDIDATES_INSIDE if is_inside else CANDIDATES
+    meaning, said = index.ask([Ask(DENSE, dense, where, count), Ask(SPARSE, words, where, count)])
     return ranking.ranked(meaning, said, weights)
 
 

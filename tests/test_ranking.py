@@ -46,6 +46,15 @@ def test_a_neighbour_of_good_passages_rises():
     assert order(meaning, [], PLAIN)[2] == alone.id
 
 
+def test_an_empty_line_or_the_end_of_a_page_is_between_neighbours_too():
+    left, right = hit(0.9, 1), hit(0.5, 2)
+    apart = Hit(right.id, right.score, LEASE, left.end + 40, left.end + 500)
+    [_, (_, lent)] = ranked([left, apart], [], Weights(1, 0.4))
+    assert lent == pytest.approx(0.6 * 0.5 + 0.4 * (0.9 + 0.5) / 2)
+    far = Hit(right.id, right.score, LEASE, left.end + 400, left.end + 900)
+    assert ranked([left, far], [], Weights(1, 0.4))[1][1] == pytest.approx(0.5)
+
+
 def test_behind_the_head_neighbours_count_more():
     """A long clause fills several passages: between good ones comes before a better one that stands alone."""
     head = [hit(0.9 - place / 100, 10 * place) for place in range(1, 1 + ranking.HEAD)]
