@@ -306,6 +306,7 @@ def listing(matter: Matter) -> QuerySet[Document]:
         reason=Subquery(newest.values("reason")[:1]),
         note=Subquery(newest.values("note")[:1]),
         title=Subquery(newest.values("title")[:1]),
+        date=Subquery(newest.values("date")[:1]),
         media_type=Subquery(newest.values("media_type")[:1]),
         same_as=Subquery(newest.values("same_as__document__path")[:1]),
         near=Subquery(newest.values("near__path")[:1]),

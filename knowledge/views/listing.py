@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,7 +19,7 @@ from knowledge.models import Matter, Version
 PER_PAGE = 100
 FIELDS = (
     "pk", "path", "state", "reason", "note", "same_as", "near", "size", "version_number", "page_count",
-    "stage", "progress", "total",
+    "stage", "progress", "total", "title", "date",
 )  # fmt: skip
 Place = tuple[UUID, int, str]  # document, depth in the tree, the parent's path
 
@@ -31,6 +32,8 @@ class Row:
     depth: int
     folder: str
     name: str
+    title: str  # what the file calls itself, where that says more than its name
+    date: datetime | None
     state: str
     label: str
     reason: str
@@ -141,6 +144,8 @@ def _row(value: dict[str, Any], depth: int, above: str) -> Row:
         depth=min(depth, 3),
         folder=folder,
         name=name,
+        title=value["title"] if value["title"] not in (None, name) else "",
+        date=value["date"],
         state=value["state"] or Version.State.WAITING,
         label=Version.State(value["state"] or Version.State.WAITING).label,
         reason=value["reason"] or "",
