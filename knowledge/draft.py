@@ -22,6 +22,8 @@ from knowledge.pins import Pin
 MARKERS = re.compile(rf"(?:{MARKER.pattern})*")
 # The model says, as it was told to, that it found no answer: no claim, so no citation is missed.
 SILENT = re.compile(r"the sources do not (?:say|answer|state|mention|provide|contain)\b", re.IGNORECASE)
+NUMBER = re.compile(r"\d+(?:st|nd|rd|th)?")
+LOOKED_BACK, LONGEST_ROUND, ROUNDS = 600, 8, 4  # characters; words; how often they stand one after the other
 OPEN_MARKER = re.compile(r"\[[\d,;\s]*$")
 
 
@@ -57,7 +59,7 @@ class Draft:
     @property
     def is_over(self) -> bool:
         """Whether nothing good comes any more: small models go round, or leave the sources and stay away."""
-        return self._is_going_round or self._has_left_the_sources
+        return self._is_going_round or self._is_stuck or self._has_left_the_sources
 
     def add(self, piece: str) -> Iterator[Event]:
         """Take in what the model just said; a sentence that is complete now is checked."""
@@ -73,12 +75,21 @@ class Draft:
         if self._is_going_round:
             self.written = _each_once(self.written)
         elif not self._has_left_the_sources:
-            yield from self._check(sentences.split(self.said))
+            complete = sentences.split(self.said)
+            yield from self._check(complete[:-1] if self._is_stuck else complete)
 
     @property
     def _is_going_round(self) -> bool:
         said = [_bare(sentence["text"]) for sentence in self.written]
         return len(said) != len(set(said))
+
+    @property
+    def _is_stuck(self) -> bool:
+        """Whether the sentence under way says the same few words over and over, numbers apart."""
+        words = NUMBER.sub("0", self.said[-LOOKED_BACK:]).split()
+        return any(
+            words[-length:] * ROUNDS == words[-length * ROUNDS :] for length in range(1, LONGEST_ROUND + 1)
+        )
 
     @property
     def _has_left_the_sources(self) -> bool:

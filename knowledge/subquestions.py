@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from enum import StrEnum
+from pathlib import PurePosixPath
 from typing import Any
 
 from knowledge import highlight
@@ -71,7 +72,9 @@ _LIST = re.compile(
     r"|^\s*which\b|^\s*what are (?:all )?the\b",
     re.IGNORECASE,
 )
-_ITEM = re.compile(r"^\s*(?:the|a|an)\s+", re.IGNORECASE)
+_ITEM = re.compile(r"^\s*(?:(?:what|how)\s+)?(?:the|a|an)\s+|^\s*(?:what|how)\s+", re.IGNORECASE)
+_SAYING = re.compile(r"\s+(?:say|provide|state|tell|contain|hold|deal with|treat|handle)s?$", re.IGNORECASE)
+_SEVERAL = re.compile(r",\s*(?:and\s+)?|\s+and\s+")
 
 
 def plan(question: str, documents: Sequence[str]) -> Plan:
@@ -130,8 +133,9 @@ def _compared(plain: str, documents: Sequence[str]) -> Plan | None:
     aspect = _ASPECT.search(two)
     if aspect and not what:
         two, what = two[: aspect.start()], aspect["what"]
-    things = [_ITEM.sub("", thing).strip() for thing in (said["one"], two)]
-    return Plan(Shape.COMPARE, [_part(thing, what, documents) for thing in things])
+    said_of = [*_SEVERAL.split(said["one"]), *_SEVERAL.split(_SAYING.sub("", two))]
+    things = [thing for each in said_of if (thing := _ITEM.sub("", each).strip())]
+    return Plan(Shape.COMPARE, [_part(thing, what, documents) for thing in things[:MOST]])
 
 
 def _part(thing: str, what: str, documents: Sequence[str]) -> Part:
@@ -141,12 +145,24 @@ def _part(thing: str, what: str, documents: Sequence[str]) -> Part:
 
 
 def _named(thing: str, documents: Sequence[str]) -> str:
-    """The one document whose name has all the words of the thing."""
+    """The one document whose name has all the words of the thing, or of several the one that has no others.
+
+    Numbers apart: "the amendment" is amendment-1.docx rather than amendment-1-draft.docx.
+    """
     words = highlight.terms(thing)
     if not words:
         return ""
-    fits = [path for path in documents if words <= highlight.terms(re.sub(r"[\W_]+", " ", path))]
-    return fits[0] if len(fits) == 1 else ""
+    fits = [path for path in documents if words <= _words(path)]
+    same = [path for path in fits if words == {word for word in _words(_stem(path)) if not word.isdigit()}]
+    return fits[0] if len(fits) == 1 else same[0] if len(same) == 1 else ""
+
+
+def _stem(path: str) -> str:
+    return PurePosixPath(path).stem
+
+
+def _words(name: str) -> set[str]:
+    return highlight.terms(re.sub(r"[\W_]+", " ", name))
 
 
 def _each_item(topic: str) -> list[Part]:

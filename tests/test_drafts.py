@@ -77,6 +77,18 @@ def test_of_a_repetition_inside_one_piece_the_first_is_kept_and_the_rest_dropped
     assert [row["text"] for row in write(draft, piece * 3 + "Good. ")] == [piece.strip()]
 
 
+def test_a_sentence_that_goes_round_is_dropped_and_ends_the_answer(draft):
+    round_ = "".join(f"of the {day}th day " for day in range(10, 30))
+    piece_by_piece = [RENT + " It ends at the end ", *round_.split(" of"), "and the tenant leaves."]
+    assert [row["text"] for row in write(draft, *[f"{piece} of" for piece in piece_by_piece])] == [RENT]
+    assert "30th" not in draft.said and "leaves" not in draft.said
+
+
+def test_words_that_come_twice_are_no_round(draft):
+    written = write(draft, "The rent and the rent and the rent of the tenant is due. Ok.")
+    assert written[0]["text"] == "The rent and the rent and the rent of the tenant is due."
+
+
 def test_a_key_sentence_is_cited_though_the_plan_had_no_room_for_its_passage(draft):
     Evidence.objects.update(start=0, end=20)
     again = Draft(draft.answer)

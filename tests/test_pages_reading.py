@@ -246,6 +246,16 @@ def test_sentences_without_a_source_are_marked(reader, answer):
     assert "data-write" not in page
 
 
+def test_a_text_that_no_source_carries_is_folded_away(reader, answer):
+    unsupported = [{"text": "It never ends.", "citations": []}]
+    page = shown(reader, answer, state="done", sentences=unsupported)
+    assert "The sources carry nothing of what the machine wrote." in page
+    assert page.index("Show what it wrote") < page.index("It never ends.") < page.index("</details>")
+    silent = [{"text": "The sources do not say.", "citations": [], "silent": True}]
+    assert "Show what it wrote" not in shown(reader, answer, state="done", sentences=silent)
+    assert "Show what it wrote" not in shown(reader, answer, state="done", sentences=[])
+
+
 def test_the_reading_plan_names_what_was_read(reader, answer, version):
     page = shown(reader, answer, state="done", model="smol", seconds_to_first_token=1.26)
     assert "1 document read in full, 1 by passage, 31 not read" in page

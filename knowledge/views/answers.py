@@ -97,12 +97,14 @@ def _watch(request: HttpRequest, answer_id: UUID) -> streams.Allowed:
 def _shown(request: HttpRequest, answer: Answer) -> dict[str, Any]:
     wishes = preferences.of_matter(person_of(request), answer.matter)
     cited = list(answer.citations.select_related("version__document"))
+    written = _sentences(answer, {row.number: row for row in cited})
     return {
         "answer": answer,
         "matter": answer.matter,
         "key_quotes": [row for row in cited if row.origin == Citation.Origin.KEY],
         "text_quotes": [row for row in cited if row.origin == Citation.Origin.TEXT],
-        "sentences": _sentences(answer, {row.number: row for row in cited}),
+        "sentences": written,
+        "holds": answer.state != Answer.State.DONE or _holds(answer),
         "by_ocr": _by_ocr(cited),
         "differences": differences.among([(row.version.document_id, row) for row in cited]),
         "readings": _readings(answer),
@@ -113,6 +115,11 @@ def _shown(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "choices": answer.matter.documents.filter(path__in=answer.plan.get("choices", [])),
         "is_open": answer.state in {Answer.State.READY, Answer.State.GENERATING},
     }
+
+
+def _holds(answer: Answer) -> bool:
+    """Whether anything that the machine wrote is carried by a source, or says that they are silent."""
+    return any(row["citations"] or row.get("silent") for row in answer.sentences)
 
 
 def _sentences(answer: Answer, cited: dict[int, Citation]) -> list[Sentence]:
