@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
 
+from ingestion import children
 from ingestion.parse import exchange, progress
 from ingestion.parse.confine import ENDED_BY_SIGNAL, LIMITS
 from ingestion.parse.errors import ParseError, ParserKilled
@@ -26,9 +27,8 @@ from ingestion.parse.parsed import Ocr, Parsed
 logger = logging.getLogger(__name__)
 
 CHILD = Path(__file__).parent / "parse" / "__main__.py"
-LOOK_SECONDS = 0.005
+LOOK_SECONDS = 0.1
 WEIGH_SECONDS = 1.0
-COMPLAINTS = "stderr"
 
 
 @dataclass(frozen=True)
@@ -41,23 +41,22 @@ class Limits:
     silent_seconds: float = 60.0  # without a sign of life: a page read
     wall_seconds: float = 3600.0
 
-    def of_child(self) -> str:
+    def of_child(self) -> dict[str, int]:
         """What the child imposes on itself."""
-        limits = {name: value for name, value in asdict(self).items() if name in LIMITS}
-        return json.dumps({**limits, "parent": os.getpid()})
+        return {name: value for name, value in asdict(self).items() if name in LIMITS}
 
 
 class Cancelled(Exception):
     """The caller wanted no result any more; the child was stopped."""
 
 
-_running: set["subprocess.Popen[bytes]"] = set()
+_running: set[children.Child] = set()
 
 
 def stop_all() -> None:
     """End the parsers that run now: the process is about to end. Their jobs come back."""
     for child in list(_running):
-        _kill(child)
+        child.kill()
 
 
 def parse_in_child(
@@ -78,7 +77,7 @@ def parse_in_child(
     words = [str(path.resolve()), name.replace("\x00", ""), how, only]
     try:
         exchange.give_password(scratch, password)
-        _run(_command(limits, *words), scratch, limits, is_cancelled)
+        _run(words, scratch, limits, is_cancelled)
         _check_output(scratch, limits)
         _log_complaints(scratch)
         return exchange.read(scratch)
@@ -89,7 +88,9 @@ def parse_in_child(
 @cache
 def protections() -> list[str]:
     """The protections that are active on this machine; said once in the log."""
-    done = subprocess.run(_command(Limits()), check=True, capture_output=True, text=True)
+    limits = json.dumps({**Limits().of_child(), "parent": os.getpid()})
+    command = [sys.executable, "-I", "-X", "utf8", str(CHILD), limits]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
     active: list[str] = json.loads(done.stdout)
     if "no network" not in active:
         active.append("network NOT cut off: the kernel forbids it")
@@ -98,54 +99,31 @@ def protections() -> list[str]:
     return active
 
 
-def _command(limits: Limits, *words: str) -> list[str]:
-    return [sys.executable, "-I", "-X", "utf8", str(CHILD), limits.of_child(), *words]
-
-
-def _run(command: list[str], scratch: Path, limits: Limits, is_cancelled: Callable[[], bool]) -> None:
-    environment = {
-        "PATH": "/usr/bin:/bin",
-        "TMPDIR": str(scratch),
-        "HOME": str(scratch),
-        "OMP_NUM_THREADS": "2",
-    }
-    with (scratch / COMPLAINTS).open("wb") as complaints:
-        child = subprocess.Popen(
-            command,
-            cwd=scratch,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=complaints,
-            start_new_session=True,
-        )
-        _running.add(child)
-        try:
-            _wait(child, scratch, limits, is_cancelled)
-        finally:
-            _running.discard(child)
-            _kill(child)
-    if child.returncode != 0:
-        code = child.returncode
+def _run(words: Sequence[str], scratch: Path, limits: Limits, is_cancelled: Callable[[], bool]) -> None:
+    child = children.fork(CHILD, limits.of_child(), words, scratch)
+    _running.add(child)
+    try:
+        code = _wait(child, scratch, limits, is_cancelled)
+    finally:
+        _running.discard(child)
+        child.close()
+    if code != 0:
         raise _cause(ENDED_BY_SIGNAL - code if code > ENDED_BY_SIGNAL else code, scratch)
 
 
-def _wait(
-    child: "subprocess.Popen[bytes]", scratch: Path, limits: Limits, is_cancelled: Callable[[], bool]
-) -> None:
+def _wait(child: children.Child, scratch: Path, limits: Limits, is_cancelled: Callable[[], bool]) -> int:
     started = weighed = time.time()
-    pause = LOOK_SECONDS
-    while child.poll() is None:
-        if is_cancelled():
-            raise Cancelled
+    while not is_cancelled():
+        code = child.wait(LOOK_SECONDS)
+        if code is not None:
+            return code
         silence = time.time() - max(started, _last_sign(scratch))
         if silence > limits.silent_seconds or time.time() - started > limits.wall_seconds:
             raise ParserKilled("timeout", "Reading the file took too long and was stopped.")
         if time.time() - weighed > WEIGH_SECONDS:
             weighed = time.time()
             _check_output(scratch, limits)
-        time.sleep(pause)
-        pause = min(0.1, pause * 1.2)
+    raise Cancelled
 
 
 def _last_sign(scratch: Path) -> float:
@@ -156,21 +134,15 @@ def _last_sign(scratch: Path) -> float:
         return 0.0
 
 
-def _kill(child: "subprocess.Popen[bytes]") -> None:
-    with suppress(ProcessLookupError):
-        os.killpg(child.pid, signal.SIGKILL)
-    child.wait()
-
-
 def _log_complaints(scratch: Path) -> None:
     """What a parser that ended well had to say of itself."""
-    told = exchange.take(scratch, COMPLAINTS)[-4000:].decode("utf-8", errors="replace")
+    told = exchange.take(scratch, exchange.COMPLAINTS)[-4000:].decode("utf-8", errors="replace")
     if "Traceback" in told:
         logger.warning("A parser stumbled: %s", told)
 
 
 def _cause(code: int, scratch: Path) -> ParserKilled:
-    complaint = exchange.take(scratch, COMPLAINTS)[-2000:].decode("utf-8", errors="replace")
+    complaint = exchange.take(scratch, exchange.COMPLAINTS)[-2000:].decode("utf-8", errors="replace")
     logger.warning("A parser ended with %s: %s", code, complaint)
     if any(
         word in complaint for word in ("MemoryError", "bad_alloc", "Cannot allocate memory", "Out of memory")

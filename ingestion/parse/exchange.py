@@ -14,6 +14,7 @@ from ingestion.parse.errors import Code, ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Kind, Page, Parsed, Refusal
 
 RESULT = "result.json"
+COMPLAINTS = "stderr"
 PASSWORD = "password"  # noqa: S105 - the name of a file
 OUT_OF_MEMORY = "Reading the file needed more memory than is allowed."
 MOST_BYTES = 512 * 1024**2
