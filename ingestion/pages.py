@@ -32,6 +32,14 @@ def describe(lease: jobs.Lease, version: Version, parsed: ParsedFile) -> None:
         )
 
 
+def describe_stored(lease: jobs.Lease, version: Version) -> None:
+    """The description of a version that was read before descriptions were kept, from what was stored then."""
+    rows = version.pages.order_by("number").only("number", "label")
+    read = tuple(Parsed(page.number, page.label, "") for page in rows)
+    describe(lease, version, ParsedFile(version.media_type, read, version.title, version.metadata))
+    describe_text(version)
+
+
 def describe_text(version: Version) -> None:
     """What only the whole text tells: its language, and the numbers that are stamped on its pages."""
     rows = list(version.pages.order_by("number").only("number", "text"))

@@ -216,8 +216,10 @@ def _complete(lease: jobs.Lease, version: Version) -> None:
 
 
 def _index(lease: jobs.Lease) -> None:
-    """Bring a version that was read before into every live generation that lacks it."""
+    """Bring a version that was read before into every live generation that lacks it, and describe it."""
     version = Version.objects.select_related("document__matter").get(pk=lease.subject_id)
+    if not version.kind:
+        pages.describe_stored(lease, version)
     for generation in generations.live():
         if not Indexed.objects.filter(version=version, generation=generation).exists():
             indexing.bring_in(lease, version, generation)

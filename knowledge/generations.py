@@ -126,15 +126,20 @@ def begin(recipe: Recipe) -> Generation:
 
 def bring_in(generation: Generation) -> int:
     """Queue what this generation lacks; returns how many versions. Safe to repeat."""
+    return len(go_over(missing(generation)))
+
+
+def go_over(versions: QuerySet[Version]) -> list[Job]:
+    """A job for each of these that has none: it gets what it lacks from what was stored of it."""
     waiting = Job.objects.filter(
         version=OuterRef("pk"), kind=Job.Kind.INDEX, state__in=(Job.State.DUE, Job.State.RUNNING)
     )
-    lacking = missing(generation).filter(~Exists(waiting)).values_list("pk", "document__matter")
+    lacking = versions.filter(~Exists(waiting)).values_list("pk", "document__matter")
     jobs = [Job(kind=Job.Kind.INDEX, version_id=pk, matter_id=matter) for pk, matter in lacking]
     Job.objects.bulk_create(jobs, batch_size=500)
     for job in jobs[: settings.WORKERS]:
         queue.wake_after_commit(job.pk)  # the dispatcher finds the rest
-    return len(jobs)
+    return jobs
 
 
 def advance() -> Generation | None:

@@ -40,6 +40,7 @@ def run(young_seconds: float = YOUNG_SECONDS) -> list[Finding]:
         *_lost_generations(),
         *_points(),
         *_wordings(),
+        *_undescribed(),
     ]
 
 
@@ -164,6 +165,12 @@ def _wordings() -> Iterator[Finding]:
         yield Finding("document whose words were not those of its text", str(version), is_repaired=True)
     if wordings.repair_index():
         yield Finding("index of words", "was not what the rows say", is_repaired=True)
+
+
+def _undescribed() -> Iterator[Finding]:
+    """What was read before descriptions were kept would be missing from filters and facets."""
+    for job in generations.go_over(generations.readable().filter(kind="")):
+        yield Finding("document without its description", str(job.version), is_repaired=True)
 
 
 def _uuid(name: str) -> UUID | None:

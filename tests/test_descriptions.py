@@ -8,8 +8,9 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 
-from knowledge import documents, threads, uploads
+from knowledge import documents, generations, reconcile, threads, uploads
 from knowledge.models import Document, Version
+from knowledge.models.description import Description
 from tests.conftest import make_people
 from tests.test_generations import work_off
 
@@ -99,3 +100,44 @@ def test_the_command_takes_a_custodian(people, tmp_path):
     (tmp_path / "a.txt").write_text("The rent is due.")
     call_command("ingest", str(people.matter.pk), str(tmp_path), custodian="A. Roe", no_wait=True)
     assert Version.objects.get().custodian == "A. Roe"
+
+
+def undescribe(*versions: Version) -> None:
+    """As migration 0002 left what had been read before it."""
+    for version in versions:
+        version.correspondents.all().delete()
+        version.pages.update(bates="")
+    blank = dict.fromkeys(
+        ("kind", "author", "language", "bates_first", "bates_last", "message_id", "thread"), ""
+    )
+    dates = dict.fromkeys(("date", "sent", "written", "changed"))
+    Version.objects.filter(pk__in=[version.pk for version in versions]).update(**blank, **dates)
+
+
+def described(version: Version) -> tuple:
+    row = Version.objects.get(pk=version.pk)
+    fields = [getattr(row, field.name) for field in Description._meta.get_fields()]
+    bates = row.pages.values_list("number", "bates")
+    return fields, list(bates), list(row.correspondents.values_list("role", "name", "address"))
+
+
+@pytest.mark.parametrize("way", ["reconcile", "reindex"])
+def test_what_was_read_before_there_were_descriptions_gets_its_own_without_its_file(people, way):
+    reconcile.run(0)  # what other tests left
+    mail = add(people, "1.eml", message(1)).latest
+    stamped = "\f".join(f"The crane is late.\n\nACME {number:06}\n" for number in range(1, 9))
+    text = add(people, "stamped.txt", stamped.encode()).latest
+    work_off()
+    before = described(mail), described(text)
+    undescribe(mail, text)
+    assert (described(mail), described(text)) != before
+    if way == "reindex":
+        recipe = generations.configured()
+        generations.begin(generations.Recipe(recipe.embedder, recipe.dimensions, 120, 0))
+    else:
+        found = [finding.kind for finding in reconcile.run(0)]
+        assert found == ["document without its description"] * 2
+    assert reconcile.run(0) == []
+    work_off()
+    assert (described(mail), described(text)) == before
+    assert reconcile.run(0) == []
