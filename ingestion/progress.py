@@ -1,11 +1,10 @@
 """Following a matter in the terminal while its documents are worked on."""
 
 import time
-from datetime import datetime
 from uuid import UUID
 
 from django.core.management.base import OutputWrapper
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 
 from knowledge import documents
 from knowledge.models import Document, Matter, Version
@@ -17,10 +16,10 @@ WORKING = (Version.State.WAITING, Version.State.PROCESSING)
 class Progress:
     """One line per settled document; in a terminal also a line that says what is being done now."""
 
-    def __init__(self, output: OutputWrapper, matter: Matter, since: datetime) -> None:
+    def __init__(self, output: OutputWrapper, matter: Matter, wanted: Q) -> None:
         self._output = output
         self._matter = matter
-        self._since = since
+        self._wanted = wanted
         self._told: dict[UUID, str] = {}
 
     def watch(self) -> int:
@@ -36,15 +35,15 @@ class Progress:
             time.sleep(LOOK_SECONDS)
 
     def _rows(self) -> QuerySet[Document]:
-        return documents.listing(self._matter).filter(versions__created__gte=self._since).distinct()
+        return documents.listing(self._matter).filter(self._wanted).distinct()
 
     def _tell(self, row: Document) -> None:
-        state, note = getattr(row, "state", ""), getattr(row, "note", "")
+        state = getattr(row, "state", "")
         if state in WORKING or self._told.get(row.pk) == state:
             return
         self._told[row.pk] = state
         self._clear()
-        self._output.write(f"{state:<11} {row.path}" + (f": {note}" if note else ""))
+        self._output.write(line(row))
 
     def _tell_now(self, rows: list[Document], working: int) -> None:
         if not self._output.isatty():
@@ -56,6 +55,12 @@ class Progress:
     def _clear(self) -> None:
         if self._output.isatty():
             self._output.write("\r\x1b[K", ending="")
+
+
+def line(row: Document) -> str:
+    """State, path and, if there is something to say, why; of a row of documents.listing."""
+    state, note = getattr(row, "state", ""), getattr(row, "note", "")
+    return f"{state:<11} {row.path}" + (f": {note}" if note else "")
 
 
 def _now(row: Document) -> str:

@@ -15,6 +15,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 from django.utils import timezone
 
 from ingestion.management.commands.ingest import read_chunks
@@ -86,7 +87,7 @@ class Command(BaseCommand):
                 documents.add(matter, name, read_chunks(path), by=None, upload=upload)
             except documents.Rejected as error:
                 self.stderr.write(f"rejected    {name}: {error}")
-        Progress(self.stdout, matter, started).watch()
+        Progress(self.stdout, matter, Q(versions__created__gte=started)).watch()
 
     def _measure(self, matter: Matter, given: QuestionSet, options: dict[str, Any]) -> list[report.Row]:
         left_out = {name: value for part in options["without"] for name, value in WITHOUT[part].items()}

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError
+from django.db.models import Q
 from django.utils import timezone
 
 from ingestion.broker import BrokerFailed
@@ -46,7 +47,11 @@ class Command(BaseCommand):
                     raise CommandError("The broker cannot be reached: nothing was taken in.")
                 upload = uploads.begin(matter, None, options["custodian"])
                 rejected = self._add(upload, files)
-                failed = 0 if options["no_wait"] else Progress(self.stdout, matter, started).watch()
+                failed = (
+                    0
+                    if options["no_wait"]
+                    else Progress(self.stdout, matter, Q(versions__created__gte=started)).watch()
+                )
                 if options["report"]:
                     _write_report(upload, options["report"])
         except BrokerFailed as error:
