@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from uuid import UUID
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
@@ -224,6 +225,15 @@ def sign_in_for(person: Person, sign_in_id: int) -> SignIn:
     found = SignIn.objects.filter(pk=sign_in_id, user=person.pk).first()
     if found is None:
         raise Http404("No such session.")
+    return found
+
+
+def factor_for(person: Person, factor_id: int) -> Authenticator:
+    """A second factor of this person; those of others are nobody's business. Recovery codes are none."""
+    kinds = [Authenticator.Type.TOTP, Authenticator.Type.WEBAUTHN]
+    found = Authenticator.objects.filter(pk=factor_id, user=person.pk, type__in=kinds).first()
+    if found is None:
+        raise Http404("No such factor.")
     return found
 
 

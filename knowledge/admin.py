@@ -1,16 +1,25 @@
 """Django's admin: people (as Django registers them), matters and who is in them or
 walled off. No documents, no answers."""
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from django.contrib import admin
+from allauth.account.decorators import secure_admin_login
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
+from django import forms
+from django.contrib import admin, messages
 from django.contrib.auth.admin import GroupAdmin, UserAdmin
 from django.contrib.auth.models import Group, User
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
 
-from knowledge import audit
+from knowledge import audit, factors, service_accounts, tokens
+from knowledge.api.auth import person_of
 from knowledge.audit import Act
-from knowledge.models import GroupMembership, Matter, Membership, Role, Wall
+from knowledge.models import GroupMembership, Matter, Membership, Right, Role, ServiceAccount, Wall
 
 if TYPE_CHECKING:
     MembershipInline = admin.TabularInline[Membership, Matter]
@@ -19,6 +28,9 @@ if TYPE_CHECKING:
     MatterAdminBase = admin.ModelAdmin[Matter]
     PersonAdminBase = UserAdmin[User]
     GroupOfPeopleAdminBase = GroupAdmin
+    ServiceAccountAdminBase = admin.ModelAdmin[ServiceAccount]
+    ServiceAccountFormBase = forms.ModelForm[ServiceAccount]
+    SingleSignOnAdminBase = admin.ModelAdmin[SocialAccount]
 else:  # at run time Django's admin classes take no parameters
     MembershipInline = admin.TabularInline
     GroupInline = admin.TabularInline
@@ -26,6 +38,8 @@ else:  # at run time Django's admin classes take no parameters
     MatterAdminBase = admin.ModelAdmin
     PersonAdminBase = UserAdmin
     GroupOfPeopleAdminBase = GroupAdmin
+    ServiceAccountAdminBase = SingleSignOnAdminBase = admin.ModelAdmin
+    ServiceAccountFormBase = forms.ModelForm
 
 
 class Audited:
@@ -105,7 +119,9 @@ class MatterAdmin(Audited, MatterAdminBase):
         return False
 
 
-admin.site.unregister([User, Group])
+admin.site.unregister([User, Group, Authenticator, EmailAddress, SocialAccount, SocialApp, SocialToken])
+# One way in for all: it asks for the second factor.
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 
 
 @admin.register(Group)
@@ -115,6 +131,82 @@ class GroupOfPeopleAdmin(Audited, GroupOfPeopleAdminBase):
 
 @admin.register(User)
 class PersonAdmin(Audited, PersonAdminBase):
+    actions = ["remove_factors"]
+
+    @admin.action(description="Remove their second factors (they lost them)", permissions=["change"])
+    def remove_factors(self, request: HttpRequest, queryset: Any) -> None:
+        removed = sum(factors.remove_all(person) for person in queryset)
+        messages.success(request, f"Removed {removed}.")
+
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002
         """Accounts are closed, not deleted: what a person asked stays, and the page would list it."""
+        return False
+
+
+class ServiceAccountForm(ServiceAccountFormBase):
+    """The name is asked for once; what stays open to change is what the account is for."""
+
+    name = forms.CharField(max_length=150, validators=[User.username_validator])
+
+    class Meta:
+        model = ServiceAccount
+        fields = ["name", "purpose"]
+
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        if self.instance.pk:
+            del self.fields["name"]
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if User.objects.filter(username=name).exists():
+            raise forms.ValidationError("This name is taken.")
+        return name
+
+
+@admin.register(ServiceAccount)
+class ServiceAccountAdmin(Audited, ServiceAccountAdminBase):
+    """Programs with an account. They are closed as people are: in the list of users."""
+
+    list_display = ["user", "purpose", "by", "created"]
+    search_fields = ["user__username", "purpose"]
+    actions = ["make_token"]
+    form = ServiceAccountForm
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:  # noqa: ARG002
+        return ["purpose"] if obj else ["name", "purpose"]
+
+    def save_model(self, request: HttpRequest, obj: ServiceAccount, form: Any, change: bool) -> None:  # noqa: FBT001
+        if change:
+            return super().save_model(request, obj, form, change)
+        made = service_accounts.create(form.cleaned_data["name"], obj.purpose, person_of(request))
+        obj.user, obj.by, obj.created = made.user, made.by, made.created
+        return None
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:  # noqa: ARG002
+        """Without its mark the account would count as a person's."""
+        return False
+
+    @admin.action(description="Make a token (read and ask, for a year)", permissions=["change"])
+    def make_token(self, request: HttpRequest, queryset: Any) -> HttpResponse | None:
+        if queryset.count() != 1:
+            messages.error(request, "Choose one account.")
+            return None
+        expires = timezone.now() + timedelta(days=365)
+        wish = tokens.Wish([Right.READ, Right.ASK], None, expires)
+        made = tokens.issue(queryset[0].user, "made in the administration", wish)
+        return render(request, "made_token.html", {"account": queryset[0], "made": made})
+
+
+@admin.register(SocialAccount)
+class SingleSignOnAdmin(Audited, SingleSignOnAdminBase):
+    """Who is bound to which id of the provider. Removed, the person is found by their address once more."""
+
+    list_display = ["user", "provider", "uid", "date_joined"]
+    search_fields = ["user__username", "uid"]
+
+    def has_add_permission(self, request: HttpRequest) -> bool:  # noqa: ARG002
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: SocialAccount | None = None) -> bool:  # noqa: ARG002
         return False

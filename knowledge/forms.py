@@ -93,6 +93,31 @@ class TokenForm(forms.Form):
         self.fields["matters"].queryset = choices  # type: ignore[attr-defined]  # the field above
 
 
+class CredentialField(forms.JSONField):
+    """What a browser says of a security key; it may be anything."""
+
+    def to_python(self, value: Any) -> Any:
+        try:
+            return super().to_python(value)
+        except RecursionError:
+            raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+
+class FactorForm(forms.Form):
+    """A code of an app, a recovery code, what a key signed, or (to confirm) the password."""
+
+    code = forms.CharField(max_length=20, required=False)
+    credential = CredentialField(required=False)
+    password = forms.CharField(max_length=4096, strip=False, required=False)
+
+
+class KeyForm(forms.Form):
+    """A new key: what it is called, and what the browser says of it."""
+
+    name = forms.CharField(max_length=60, error_messages={"required": "Give the key a name."})
+    credential = CredentialField(error_messages={"required": "The browser made no key."})
+
+
 class AuditForm(forms.Form):
     """Which events of the audit to show."""
 

@@ -11,8 +11,10 @@ import tempfile
 from datetime import timedelta
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import dj_database_url
+from django.core.exceptions import ImproperlyConfigured
 
 from inference.embedder import EmbedderConfig
 from inference.generator import GeneratorConfig
@@ -45,6 +47,17 @@ def _socket(directory: Path) -> Path:
         return socket
     name = hashlib.sha256(str(socket).encode()).hexdigest()[:16]
     return Path(tempfile.gettempdir()) / f"pincite-{name}.sock"
+
+
+def _issuer() -> str:
+    """The provider of single sign-on. What it says is believed, so the way to it must be safe."""
+    issuer = env.url("OIDC_ISSUER", {"https", "http"})
+    parts = urlsplit(issuer)
+    if parts.scheme == "http" and parts.hostname not in {"localhost", "127.0.0.1", "::1"}:
+        raise ImproperlyConfigured("OIDC_ISSUER: expected an address starting with https.")
+    if issuer and not env.text("OIDC_CLIENT_ID"):
+        raise ImproperlyConfigured("OIDC_ISSUER needs OIDC_CLIENT_ID.")
+    return issuer
 
 
 SECRET_KEY = _secret_key()
@@ -123,6 +136,13 @@ FORM_BYTES = 1024 * 1024  # what a form may have around the file it carries
 API_CALLS = env.integer("PINCITE_API_CALLS", 3000, least=1, most=10_000_000)  # a minute, for each token
 # Inside the firm, so that webhooks may be sent there although their addresses are not public.
 WEBHOOK_HOSTS = {host.lower() for host in env.words("PINCITE_WEBHOOK_HOSTS", [])}
+# A second factor of everybody who comes by a browser; tokens are not asked for one.
+REQUIRE_MFA = env.boolean("PINCITE_REQUIRE_MFA", default=False)
+OIDC_ISSUER = _issuer()  # without it nothing is ever asked of a provider
+OIDC_CLIENT_ID = env.text("OIDC_CLIENT_ID")
+OIDC_CLIENT_SECRET = env.text("OIDC_CLIENT_SECRET")
+OIDC_NAME = env.text("OIDC_NAME", "single sign-on")
+OIDC_CREATE_PEOPLE = env.boolean("OIDC_CREATE_PEOPLE", default=False)
 WORKERS = env.integer("PINCITE_WORKERS", 2, least=1, most=64)
 
 # --- Django ------------------------------------------------------------------------------------------
@@ -135,6 +155,10 @@ INSTALLED_APPS = [
     "django.contrib.messages",
     "whitenoise.runserver_nostatic",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
     "axes",
     "csp",
     "django_htmx",
@@ -153,10 +177,12 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.auth.middleware.LoginRequiredMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "knowledge.middleware.NoStoreMiddleware",
     "knowledge.audit.middleware.AuditMiddleware",
+    "knowledge.middleware.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
 ]
 ROOT_URLCONF = "knowledge.urls"
@@ -207,9 +233,19 @@ AXES_LOCKOUT_TEMPLATE = "locked.html"
 AXES_CLIENT_IP_CALLABLE = "knowledge.audit.trace.address"
 AXES_DISABLE_ACCESS_LOG = True  # the audit has it
 AXES_ENABLE_ADMIN = False
+AXES_SENSITIVE_PARAMETERS = ["username", "ip_address", "code", "credential"]
 AXES_VERBOSE = False
 # By address too, everybody behind one office router would lock each other out.
 SILENCED_SYSTEM_CHECKS = ["axes.W006"]
+# Of django-allauth are the rows and the cryptography of second factors and the way to a provider of single
+# sign-on; pages and rules are ours (knowledge/entrance.py), and so is the limit of attempts.
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_RATE_LIMITS = False
+SOCIALACCOUNT_ADAPTER = "knowledge.oidc.Adapter"
+MFA_ADAPTER = "knowledge.sealing.SealedFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_TOTP_ISSUER = "Pincite"
+MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "matters"
 LOGOUT_REDIRECT_URL = "login"

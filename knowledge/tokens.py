@@ -46,8 +46,8 @@ def revoke(token: ApiToken) -> None:
 
 
 def _record(subject: str, person: User, rights: Sequence[str]) -> None:
-    details = {"rights": [str(right) for right in rights]}
-    audit.record(audit.Act.PERMISSION, subject, details=details, by=person)
+    details = {"rights": [str(right) for right in rights], "of": f"user:{person.pk}"}
+    audit.record(audit.Act.PERMISSION, subject, details=details)
 
 
 def _check(maker: ApiToken, wish: Wish) -> None:

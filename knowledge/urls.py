@@ -2,7 +2,7 @@
 
 from django.contrib import admin
 from django.contrib.auth.decorators import login_not_required
-from django.contrib.auth.views import LoginView, LogoutView
+from django.contrib.auth.views import LogoutView
 from django.urls import URLPattern, URLResolver, include, path
 
 from knowledge.api import api
@@ -10,6 +10,8 @@ from knowledge.views import (
     answers,
     audit,
     documents,
+    entrance,
+    factors,
     health,
     matters,
     members,
@@ -37,7 +39,10 @@ _api_patterns, _app_name, _namespace = api.urls
 _chat_patterns = [each for each in _api_patterns if str(each.pattern) in {"models", "chat/completions"}]
 
 urlpatterns = [
-    path("login/", LoginView.as_view(template_name="login.html"), name="login"),
+    path("login/", entrance.SignIn.as_view(), name="login"),
+    path("login/second/", entrance.second_step, name="second_step"),
+    path("login/oidc/", entrance.single_sign_on, name="oidc"),
+    path("login/oidc/callback/", entrance.back_from_provider, name="oidc_callback"),
     path("logout/", LogoutView.as_view(), name="logout"),
     path("health/", health.health, name="health"),
     path("tokens/", tokens.index, name="tokens"),
@@ -80,6 +85,12 @@ urlpatterns = [
     path("sessions/", sessions.index, name="sessions"),
     path("sessions/others/end/", sessions.end_others, name="end_sessions"),
     path("sessions/<int:sign_in_id>/end/", sessions.end, name="end_session"),
+    path("sessions/confirm/", entrance.confirm, name="confirm"),
+    path("factors/", factors.index, name="factors"),
+    path("factors/app/", factors.app, name="factor_app"),
+    path("factors/key/", factors.key, name="factor_key"),
+    path("factors/codes/", factors.codes, name="factor_codes"),
+    path("factors/<int:factor_id>/remove/", factors.remove, name="factor_remove"),
     path("audit/", audit.events, name="audit"),
     path("audit/export.csv", audit.exported, {"form": "csv"}, name="audit_csv"),
     path("audit/export.jsonl", audit.exported, {"form": "jsonl"}, name="audit_jsonl"),

@@ -8,6 +8,11 @@ from tests.test_routes import ROUTES, call, fill, outcome, targets  # noqa: F401
 # Nothing of a matter is told by these.
 NEED_NONE = {
     "login/": "a form; what is sent by it is recorded as a sign-in or a refusal",
+    "login/second/": "a form; what is sent by it is recorded as a sign-in or a refusal",
+    "sessions/confirm/": "a form; a wrong answer is recorded as a refusal",
+    "factors/": "one's own second factors",
+    "factors/app/": "a form; setting up is recorded",
+    "factors/key/": "a form; adding is recorded",
     "health/": "names nothing",
     "": "the names of one's own matters",
     "tokens/": "one's own tokens",

@@ -15,17 +15,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from knowledge import blobs, saved, uploads, walls
-from knowledge.models import (
-    Answer,
-    Delivery,
-    Document,
-    Job,
-    Page,
-    Run,
-    Verdict,
-    Version,
-    Webhook,
-)  # fmt: skip
+from knowledge.models import Answer, Delivery, Document, Job, Page, Run, Verdict, Version, Webhook
 from tests.conftest import People
 
 
@@ -33,7 +23,8 @@ from tests.conftest import People
 class Route:
     """How a route is reached, and who may use it.
 
-    `needs`: "public", "signed in", "auditor", or the role in the matter of the object that the path names.
+    `needs`: "public", "off" (by the tests' settings), "signed in", "auditor", or the role in the matter of
+    the object that the path names.
     """
 
     needs: str
@@ -49,7 +40,14 @@ CHAT = {"model": f"matter:{uuid4()}", "messages": [{"role": "user", "content": "
 QUESTION = {"question": "Who pays?"}
 RUN = {"kind": "every", **QUESTION}
 
+BOTH = ("GET", "POST")
 PAGES = {
+    # Without OIDC_ISSUER; with it, and more of second factors: test_oidc, test_factors.
+    **dict.fromkeys(["login/oidc/", "login/oidc/callback/"], Route("off")),
+    **dict.fromkeys(["login/second/", "factors/"], Route("signed in")),
+    **dict.fromkeys(["sessions/confirm/", "factors/app/", "factors/key/"], Route("signed in", BOTH)),
+    "factors/codes/": Route("signed in", ("POST",)),
+    "factors/<int:factor_id>/remove/": Route("nobody", ("POST",)),
     "login/": Route("public"),
     "logout/": Route("signed in", ("POST",)),
     "health/": Route("public"),
@@ -360,8 +358,8 @@ def outcome(response) -> str:
 
 def expected(key: str, person: str, target: str) -> str:
     needs = ROUTES[key].needs
-    if needs == "public":
-        return "allowed"
+    if needs in {"public", "off"}:
+        return "allowed" if needs == "public" else "not found"
     if person == "anonymous" and key != "api/v1/":
         return "sign in"
     if needs == "signed in":

@@ -14,6 +14,7 @@ from knowledge.api import cursors
 from knowledge.api.auth import person_of
 from knowledge.api.schemas import Problem
 from knowledge.models import Membership, Role
+from knowledge.models.service import is_service
 
 router = Router(tags=["members"])
 ROLES = {role.name.lower(): role for role in Role}
@@ -27,17 +28,21 @@ class MemberIn(Schema):
 class MemberOut(Schema):
     username: str
     role: str = Field(description="reader, member or manager.", examples=["reader"])
+    service: bool = Field(default=False, description="A service account: a program, not a person.")
 
     @staticmethod
     def of(row: Membership) -> "MemberOut":
-        return MemberOut(username=row.user.get_username(), role=Role(row.role).name.lower())
+        role = Role(row.role).name.lower()
+        return MemberOut(username=row.user.get_username(), role=role, service=is_service(row.user))
 
 
 @router.get("/matters/{uuid:matter_id}/members", response=list[MemberOut], summary="Who is in a matter")
 def list_members(
     request: HttpRequest, response: HttpResponse, matter_id: UUID, at: Query[cursors.Place]
 ) -> list[MemberOut]:
-    rows = access.matter_for(person_of(request), matter_id).memberships.select_related("user")
+    rows = access.matter_for(person_of(request), matter_id).memberships.select_related(
+        "user__service_account"
+    )
     return [MemberOut.of(row) for row in cursors.piece(request, response, rows, ("pk",), at)]
 
 

@@ -18,6 +18,7 @@ from django.utils import timezone
 
 from knowledge.audit import chain, trace
 from knowledge.models import AuditAnchor, AuditEvent, AuditText
+from knowledge.models.service import is_service
 
 Act = AuditEvent.Act
 TURN = 7_126_031  # names the advisory lock of the chain, for PostgreSQL
@@ -123,6 +124,8 @@ def _caller(by: User | None) -> Caller:
         )
     person = by or getattr(request, "user", None)
     via = "token" if trace.CREDENTIAL in request.META else "session"
+    if person is not None and via == "token" and is_service(person):
+        via = "service account"
     address = trace.address(request)
     if person is None or person.pk is None:
         return Caller(None, "", via, address)

@@ -22,8 +22,9 @@ from knowledge.streams import give_back_connection
 # Routes whose reading tells nothing of a matter.
 SILENT = frozenset(
     """
-    login logout health matters sessions tokens api:list_matters api:list_tokens api:get_health
-    api:list_roles api:list_known_groups api:list_sessions api:api-root api:openapi-json api:openapi-view
+    login second_step logout confirm health matters sessions factors factor_app factor_key tokens
+    api:list_matters api:list_tokens api:get_health api:list_roles api:list_known_groups api:list_sessions
+    api:api-root api:openapi-json api:openapi-view
     """.split()
 )
 # A list that renews itself is recorded once a minute.

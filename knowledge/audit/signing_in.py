@@ -27,7 +27,7 @@ def _signed_in(user: User, request: HttpRequest, **_named: Any) -> None:
             session_key=request.session.session_key,
             defaults={"user": user, "address": address, "agent": agent},
         )
-        audit.record(audit.Act.SIGN_IN, by=user)
+        audit.record(audit.Act.SIGN_IN, by=user, details=request.META.get(trace.HOW))
 
 
 def _signed_out(user: User | None, **_named: Any) -> None:
@@ -39,4 +39,5 @@ def _refused(credentials: dict[str, Any], **_named: Any) -> None:
     """Only the name of somebody who exists is kept: people type passwords into the wrong field."""
     name = credentials.get("username")
     person = User.objects.filter(username=name).first() if isinstance(name, str) else None
-    audit.record(audit.Act.REFUSED, f"user:{person.pk}" if person else "nobody who is known")
+    details = {"second factor": "wrong"} if credentials.get("second factor") else None
+    audit.record(audit.Act.REFUSED, f"user:{person.pk}" if person else "nobody who is known", details=details)

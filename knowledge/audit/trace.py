@@ -7,6 +7,7 @@ from uuid import UUID
 from django.http import HttpRequest
 
 CREDENTIAL = "pincite.credential"  # in META: the digest of the token this call came with
+HOW = "pincite.how"  # in META: by what a person signs in, for the event
 
 
 @dataclass

@@ -96,6 +96,7 @@ class Role(Shape):
 class Member(Shape):
     username: str
     role: str
+    service: bool
 
 
 class KnownGroup(Shape):

@@ -12,6 +12,7 @@ from knowledge.models.preference import Preference
 from knowledge.models.replay import Replay
 from knowledge.models.run import Finding, Run, Step, Verdict
 from knowledge.models.saved import SavedSearch
+from knowledge.models.service import ServiceAccount
 from knowledge.models.sign_in import SignIn
 from knowledge.models.token import ApiToken, Right
 from knowledge.models.upload import Refused, Transfer, Upload
@@ -48,6 +49,7 @@ __all__ = [
     "Role",
     "Run",
     "SavedSearch",
+    "ServiceAccount",
     "SignIn",
     "Step",
     "Transfer",

@@ -21,6 +21,7 @@ class AuditEvent(models.Model):
         DELETE = "delete", "Deleted"
         PERMISSION = "permission", "Changed who may see"
         ADMIN = "admin", "Administered"
+        FACTOR = "factor", "Changed a second factor"
         SIGN_IN = "sign-in", "Signed in"
         SIGN_OUT = "sign-out", "Signed out"
         REFUSED = "refused", "Sign-in refused"
@@ -29,7 +30,7 @@ class AuditEvent(models.Model):
     at = models.DateTimeField()
     person_id = models.BigIntegerField(null=True)  # None: a command, or nobody who is known
     person = models.CharField(max_length=150)
-    via = models.CharField(max_length=20)  # "session", "token", "command"
+    via = models.CharField(max_length=20)  # "session", "token", "service account", "command"
     address = models.CharField(max_length=64, blank=True)
     act = models.CharField(max_length=12, choices=Act.choices)
     matter_id = models.UUIDField(null=True)

@@ -84,7 +84,7 @@ class ApiToken(models.Model):
 
     @classmethod
     def valid(cls, token: str) -> "ApiToken | None":
-        return cls.holding().select_related("user").filter(digest=digest(token)).first()
+        return cls.holding().select_related("user__service_account").filter(digest=digest(token)).first()
 
     @classmethod
     def person(cls, token: str) -> User | None:

@@ -64,7 +64,9 @@ def page(
         "listing": listing.of(matter, request.GET),
         "answers": matter.answers.select_related("asker")[:RECENT_ANSWERS],
         "uploads": matter.uploads.filter(versions__isnull=False).distinct()[:RECENT_UPLOADS],
-        "members": matter.memberships.select_related("user").order_by("-role", "user__username"),
+        "members": matter.memberships.select_related("user__service_account").order_by(
+            "-role", "user__username"
+        ),
         "roles": Role.choices,
         **rights(request, matter),
     }

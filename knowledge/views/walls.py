@@ -80,7 +80,9 @@ def hold(request: HttpRequest, matter_id: UUID) -> HttpResponse:
 def _shown(matter: Matter) -> dict[str, Any]:
     return {
         "matter": matter,
-        "members": matter.memberships.select_related("user").order_by("-role", "user__username"),
+        "members": matter.memberships.select_related("user__service_account").order_by(
+            "-role", "user__username"
+        ),
         "groups": matter.group_memberships.select_related("group").order_by("-role", "group__name"),
         "walls": matter.walls.select_related("user", "group", "created_by"),
         "roles": Role.choices,

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from knowledge import access
+from knowledge import access, tokens
 from knowledge.models import ApiToken, Matter
 from knowledge.models.token import every_right
 
@@ -44,7 +44,7 @@ class Command(BaseCommand):
             raise CommandError(f"No such right: {', '.join(sorted(unknown))}.")
         expires = timezone.now() + timedelta(days=options["days"]) if options["days"] else None
         matters = [self._matter(user, name) for name in options["matter"]] if options["matter"] else None
-        self.stdout.write(ApiToken.issue(user, options["name"], rights, matters, expires))
+        self.stdout.write(tokens.issue(user, options["name"], tokens.Wish(rights, matters, expires)))
 
     def _matter(self, user: User, name: str) -> Matter:
         found = list(access.matters_of(user).filter(name=name)[:2])
@@ -60,7 +60,9 @@ class Command(BaseCommand):
             self.stdout.write(f"{token.name}: {rights}; since {token.created:%Y-%m-%d}{holds}, {used}")
 
     def _revoke(self, user: User, name: str) -> None:
-        ended, _ = ApiToken.objects.filter(user=user, name=name).delete()
+        ended = list(ApiToken.objects.filter(user=user, name=name))
         if not ended:
             raise CommandError(f"{user.username} has no token “{name}”.")
-        self.stdout.write(f"Revoked {ended}.")
+        for token in ended:
+            tokens.revoke(token)
+        self.stdout.write(f"Revoked {len(ended)}.")
