@@ -11,7 +11,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,16 +18,14 @@ from typing import Any
 import torch
 
 from bench.figure import Figure
+from bench.rounding import rounding
 from inference.device import choose_device, choose_dtype
 from inference.generator import GeneratorConfig, Message, Options, weights
 from inference.generator.disk import Disk
 from inference.generator.engine import Engine, Limits
 from inference.generator.local import LocalGenerator
-from inference.generator.prefixes import tokens_of
-from inference.generator.reader import Feed
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling
-from inference.generator.segment import Segment, State
 from inference.generator.text import Script
 
 MODELS = Path(__file__).resolve().parent.parent / "var" / "models"
@@ -38,7 +35,6 @@ QUESTIONS = 20
 PLAIN_QUESTIONS = 1  # of the twenty the plain call is timed with so many a turn,
 OUR_QUESTIONS = 4  # and ours with so many behind the first, which reads the document
 DECODE_TURNS = 4
-ROUNDED = 4  # documents
 DECODED = 20  # tokens of each answer
 TURNS = int(os.environ.get("PINCITE_BENCH_TURNS", "1"))
 NO_ENDS: frozenset[int] = frozenset()
@@ -241,42 +237,6 @@ def cancelling(bench: Bench) -> float:
             time.sleep(0.001)
         taken.append(time.monotonic() - began)
     return statistics.median(taken)
-
-
-def rounding(bench: Bench) -> Iterator[Figure]:
-    """int8: the greedy token at each place of an answer, behind the document rounded and as it was read.
-
-    Both are fed the same answer, so that one other token does not make all behind it others.
-    """
-    same = total = 0
-    for turn in range(ROUNDED):
-        document, scope = bench.ids(600, 300 + turn), bench.scope()
-        bench.ask(document, 0, scope)
-        _, read = bench.engine.memory.prefixes.find(scope, tokens_of(document))
-        for n in range(2):
-            question = bench.ids(25, 310 + n)
-            answer = bench.request(document + question, 30, scope).tokens()
-            exact, rounded = (greedy(bench, part, question + answer[:-1]) for part in (read, opened(read)))
-            same += sum(a == b for a, b in zip(exact, rounded, strict=True))
-            total += len(exact)
-    yield Figure("generate: int8 cache, equal greedy tokens", same / total, "", ">= 0.99")
-    shape = bench.engine.reader.shape
-    kib = replace(shape, dtype=torch.int8).token_bytes * (1 + 2 / 4000) / 1024  # one bf16 scale a channel
-    whole = replace(shape, dtype=torch.bfloat16).token_bytes / 1024
-    name = "generate: int8 cache, KiB a token, 4000 tokens"
-    yield Figure(name, kib, "KiB", "<= 0.5", baseline=whole, ratio=kib / whole)
-
-
-def opened(read: Sequence[Segment]) -> list[Segment]:
-    """Rounded to int8 and back."""
-    return [segment.rounded().opened(segment.numbers.dtype) for segment in read]
-
-
-def greedy(bench: Bench, read: Sequence[Segment], fed: list[int]) -> list[int]:
-    """The likeliest token behind each of the last 30."""
-    reader = bench.engine.reader
-    [rows] = reader.step([Feed(State(reader.shape, "", None, read), fed, 30)], lambda: None)
-    return rows.argmax(dim=-1).tolist()  # type: ignore[no-any-return]
 
 
 def twenty_questions(bench: Bench) -> Iterator[Figure]:

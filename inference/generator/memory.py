@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 
 from inference.generator.disk import Disk
-from inference.generator.prefixes import Prefixes, Tokens, tokens_of
+from inference.generator.prefixes import Node, Prefixes, Tokens, tokens_of
+from inference.generator.rounding import EXACT
 from inference.generator.segment import Segment, Shape, State
 
 LEAST_ON_DISK = 32  # tokens newly read; a mere question is not worth a file
@@ -19,7 +20,7 @@ class Memory:
         *,
         rounds: bool = False,
     ) -> None:
-        """rounds: remember in int8, which takes half the memory of bf16."""
+        """rounds: remember in 8 bits and less, which takes less than half the memory of bf16."""
         self._shape = shape
         self._disk = disk
         self._rounds = rounds
@@ -36,7 +37,7 @@ class Memory:
         shared = [segment.opened(self._shape.dtype) for segment in shared]
         known = sum(len(segment) for segment in shared)
         if self._disk is not None and (found := self._disk.load(scope, tokens, known)) is not None:
-            node = self.prefixes.add(scope, tokens[: known + len(found)], self._kept(found), node)
+            node = self._add(scope, tokens[: known + len(found)], found, node)
             shared.append(found)
         state = State(self._shape, scope, node, shared)
         try:
@@ -52,7 +53,7 @@ class Memory:
     def share(self, state: State, ids: Sequence[int], room: int) -> None:
         """The prompt was read: others may stand on it from now on. `room` rows for the answer follow."""
         segment = state.seal(room)
-        state.node = self.prefixes.add(state.scope, tokens_of(ids), self._kept(segment), state.node)
+        state.node = self._add(state.scope, tokens_of(ids), segment, state.node)
         if self._disk is not None and len(segment) >= LEAST_ON_DISK:
             self._disk.save(state.scope, tokens_of(ids), state.shared)
 
@@ -60,7 +61,7 @@ class Memory:
         """Remember what else holds, and let go."""
         try:
             if state.filled:
-                state.node = self.prefixes.add(state.scope, tokens, self._kept(state.own()), state.node)
+                state.node = self._add(state.scope, tokens, state.own(), state.node)
         finally:
             self.prefixes.release(state.node)
 
@@ -73,5 +74,14 @@ class Memory:
         """Give back what can be given back. False: there was nothing."""
         return self.prefixes.shrink()
 
-    def _kept(self, segment: Segment) -> Segment:
-        return segment.rounded() if self._rounds else segment
+    def _add(self, scope: str, tokens: Tokens, segment: Segment, pinned: Node) -> Node:
+        """As Prefixes.add. Of a prompt's beginning the first tokens are kept apart, as they are."""
+        if not self._rounds:
+            return self.prefixes.add(scope, tokens, segment, pinned)
+        exact = min(len(segment), max(0, EXACT - (len(tokens) - len(segment))))
+        if exact:
+            first = tokens[: len(tokens) - len(segment) + exact]
+            pinned = self.prefixes.add(scope, first, segment.part(0, exact).copy(), pinned)
+        if exact == len(segment):
+            return pinned
+        return self.prefixes.add(scope, tokens, segment.part(exact, len(segment)).rounded(), pinned)

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from inference.generator import rounding
+
 
 @dataclass(frozen=True)
 class Shape:
@@ -41,8 +43,8 @@ class Segment:
     """Never changed once made. A part of it is a view: the whole is freed when its last part is."""
 
     def __init__(self, numbers: Tensor, scale: Tensor | None = None) -> None:
-        self.numbers = numbers  # (L, 2, G, T, D)
-        self.scale = scale  # (L, 2, G, 1, D) in bf16, of a segment in int8: its numbers are multiplied by it
+        self.numbers = numbers  # (L, 2, G, T, D); of a rounded one its rows, (L, 1, G, T, bytes)
+        self.scale = scale  # (L, 1, G, 1, D) of the keys, of a rounded one
         self._layers: list[tuple[Tensor, Tensor]] | None = None
 
     def __len__(self) -> int:
@@ -50,7 +52,7 @@ class Segment:
 
     @property
     def bytes(self) -> int:
-        """What its tokens take; the scale of int8, one number a channel, is shared by its parts."""
+        """What its tokens take; the keys' scale, one number a channel, is shared by its parts."""
         return self.numbers.numel() * self.numbers.element_size()
 
     def part(self, start: int, stop: int) -> "Segment":
@@ -61,17 +63,14 @@ class Segment:
         return Segment(self.numbers.clone(memory_format=torch.contiguous_format), self.scale)
 
     def rounded(self) -> "Segment":
-        """In int8: each channel by its largest number."""
-        largest = self.numbers.abs().amax(dim=3, keepdim=True).float().clamp(min=1e-8)
-        scale = (largest / 127).bfloat16()
-        numbers = (self.numbers.float() / scale).round().clamp(-127, 127)
-        return Segment(numbers.to(torch.int8), scale)
+        """In less than half of bf16."""
+        return Segment(*rounding.rounded(self.numbers))
 
     def opened(self, dtype: torch.dtype) -> "Segment":
         """As it is computed with."""
         if self.scale is None:
             return self
-        return Segment((self.numbers.float() * self.scale).to(dtype))
+        return Segment(rounding.opened(self.numbers, self.scale, dtype))
 
     def layer(self, index: int) -> tuple[Tensor, Tensor]:
         """Keys and values, (G, T, D) each."""

@@ -9,6 +9,7 @@ import torch
 from inference.generator.disk import BLOCK, Disk
 from inference.generator.engine import Engine, Limits
 from inference.generator.prefixes import tokens_of
+from inference.generator.rounding import EXACT
 from inference.generator.segment import Segment, Shape
 from tests.inference.test_engine import FAMILIES, ask, pair, prompt, reference
 
@@ -129,14 +130,25 @@ def test_a_new_engine_goes_on_from_what_an_old_one_read(tmp_path):
     assert ask(new, ids, 12, "b").tokens() == reference(plain, ids, 12)
 
 
-def test_in_int8_it_takes_a_quarter_of_fp32_and_says_nearly_the_same():
+def test_rounded_it_takes_a_quarter_of_fp32_and_says_nearly_the_same():
     """The quality for a real model is measured in the benchmarks."""
     engine, plain = pair(FAMILIES[0], Limits(rounds=True))
     document = prompt(200)
     ask(engine, document, 0).tokens()
-    assert engine.memory.bytes == 200 * engine.reader.shape.token_bytes / 4
+    row = 16 + 14 + 2  # bytes of a token's keys and values of 16 numbers each, of one head in one layer
+    assert engine.memory.bytes == (200 - EXACT) * 3 * 2 * row + EXACT * engine.reader.shape.token_bytes
     ids = document + prompt(9, seed=3)
     request = ask(engine, ids, 12)
     written = request.tokens()
     assert request.cached == 200
     assert sum(a == b for a, b in zip(written, reference(plain, ids, 12), strict=True)) >= 6
+
+
+def test_rounded_the_first_tokens_are_kept_as_they_were_read():
+    engine, plain = pair(FAMILIES[0], Limits(rounds=True))
+    ids = prompt(EXACT + 1)
+    ask(engine, ids[:2], 0).tokens()  # a beginning shorter than what is kept exactly
+    for count in (EXACT, EXACT + 1):
+        assert ask(engine, ids[:count], 12).tokens() == reference(plain, ids[:count], 12)
+    _, read = engine.memory.prefixes.find("", tokens_of(ids))
+    assert [(len(segment), segment.scale is None) for segment in read] == [(2, True), (2, True), (1, False)]

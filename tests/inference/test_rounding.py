@@ -1,0 +1,54 @@
+"""What is remembered in half the memory: how far it may be from what was read."""
+
+import pytest
+import torch
+
+from inference.generator.rounding import EXACT, opened, rounded
+from inference.generator.segment import Segment
+
+LENGTH = 50
+
+
+def numbers(width, dtype=torch.float32):
+    """Layers of different size, with a channel of keys and a token a hundred times the others."""
+    made = torch.randn(2, 2, 3, LENGTH, width, generator=torch.Generator().manual_seed(4))
+    made[1] *= 1000
+    made[:, 0, :, :, 3] *= 100
+    made[:, 1, :, 7] *= 100
+    return made.to(dtype)
+
+
+@pytest.mark.parametrize("width", [8, 16, 64, 80, 96, 128, 256])
+def test_no_number_moves_by_more_than_half_a_step(width):
+    before = numbers(width)
+    rows, scale = rounded(before)
+    after = opened(rows, scale, torch.float32)
+    keys, values = (before - after).abs().unbind(1)
+    # bf16 rounds a scale by up to 1/256, and the largest number is cut off by as much
+    most = 1.02 * before.abs()[:, 0].amax(dim=2, keepdim=True) * (0.5 / 127 + 1 / 256)
+    assert (keys <= most).all()
+    most = 1.02 * before.abs()[:, 1].amax(dim=3, keepdim=True) * (0.5 / 63 + 1 / 256)
+    assert (values <= most).all()
+    assert values.max() > 0  # it is rounded at all
+
+
+@pytest.mark.parametrize("width", [32, 64, 80, 128, 256])
+def test_a_token_takes_less_than_half_of_bf16(width):
+    rows, _ = rounded(numbers(width))
+    assert rows.dtype == torch.uint8
+    assert rows.numel() < numbers(width).numel()
+
+
+def test_a_part_of_a_rounded_stretch_is_that_of_the_whole():
+    whole = Segment(numbers(16)).rounded()
+    part = whole.part(20, 31).copy()
+    assert torch.equal(
+        part.opened(torch.float32).numbers, whole.opened(torch.float32).numbers[:, :, :, 20:31]
+    )
+
+
+def test_zeros_and_bf16_come_back_as_they_were():
+    nothing = torch.zeros(1, 2, 1, EXACT, 8, dtype=torch.bfloat16)
+    back = opened(*rounded(nothing), torch.bfloat16)
+    assert back.dtype == torch.bfloat16
+    assert torch.equal(back, nothing)
