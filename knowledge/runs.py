@@ -15,9 +15,10 @@ from django.db import transaction
 from django.db.models import Case, CharField, Count, F, QuerySet, When
 from django.utils import timezone
 
-from knowledge import audit, exhaustive, jobs, queue, search, selection
+from knowledge import audit, comparison, exhaustive, jobs, queue, search, selection
 from knowledge.access import Scope
 from knowledge.models import Job, Matter, Run, Verdict
+from knowledge.sheets import plain
 
 MOST_OPEN = 3  # runs that one person may have at work in one matter
 CSV_HEAD = ["document", "verdict", "by", "score", "page", "quote", "note"]
@@ -116,12 +117,17 @@ def counts(run: Run) -> dict[str, int]:
 
 
 def as_csv(run: Run) -> str:
-    """One line a document, with its first quote; a cell that a spreadsheet would calculate is made text."""
+    """One line a document: its verdict with the first quote, or what research found to each sub-question.
+
+    A cell that a spreadsheet would calculate is made text.
+    """
+    if not run.is_over_every_document:
+        return comparison.as_csv(run)
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow(CSV_HEAD)
     for verdict in verdicts(run).prefetch_related("findings"):
-        writer.writerow(map(_cell, _line(verdict)))
+        writer.writerow(map(plain, _line(verdict)))
     return buffer.getvalue()
 
 
@@ -131,11 +137,6 @@ def _line(verdict: Verdict) -> Iterable[object]:
     score = "" if verdict.score is None else f"{verdict.score:.2f}"
     where = (quote.page_label, quote.quote) if quote else ("", "")
     return verdict.document.path, verdict.effective, by, score, *where, verdict.note
-
-
-def _cell(value: object) -> str:
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
 
 
 @transaction.atomic

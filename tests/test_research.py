@@ -1,6 +1,8 @@
 """Research: planned, searched in several steps, reported with quotes alone, and followed while it goes on."""
 
 import asyncio
+import csv
+import io
 import json
 from datetime import timedelta
 
@@ -9,7 +11,7 @@ from django.test import AsyncClient, Client
 from django.utils import timezone
 
 from ingestion import pipeline
-from knowledge import access, documents, investigation, jobs, matters, report, runs, traces
+from knowledge import access, comparison, documents, investigation, jobs, matters, report, runs, traces
 from knowledge.models import Job, Role, Run
 from tests.conftest import make_people
 from tests.test_generations import work_off
@@ -59,6 +61,31 @@ def test_a_comparison_has_a_heading_for_each_and_every_line_is_a_quote(people):
     for line in [*first.lines, *second.lines]:
         assert line.finding.quote == line.finding.version.text()[line.finding.start : line.finding.end]
     assert kinds(run) == ["plan", "search", "finding", "search", "finding", "write", "done"]
+
+
+def test_the_table_has_a_row_for_each_document_and_a_column_for_each_question(people):
+    run = done(people, "Who may terminate with notice? When was the crane delivered to the harbour?")
+    client = Client()
+    client.force_login(people.reader)
+    answer = client.get(f"/runs/{run.pk}/table/")
+    head, *rows = csv.reader(io.StringIO(answer.content.decode()))
+    assert head[0] == "document"
+    assert head[1:] == ["Who may terminate with notice", "When was the crane delivered to the harbour"]
+    assert [row[0] for row in rows] == ["lease.txt", "supply agreement.txt"]
+    assert "six months. [page\N{NO-BREAK SPACE}1]" in rows[0][1]
+    assert "thirty days" in rows[1][1]
+    assert "4 May 2031" in rows[1][2]
+    page = client.get(f"/runs/{run.pk}/").content.decode()
+    assert "Side by side" in page
+    documents.delete(people.matter.documents.get(path="lease.txt"))
+    assert "lease.txt" not in [row.document for row in comparison.table(run).rows]
+
+
+def test_what_is_asked_of_each_document_is_one_column(people):
+    made = comparison.table(done(people, "Compare the notice of termination across all documents"))
+    assert made.columns == ["notice of termination"]
+    assert [row.document for row in made.rows] == sorted(FILES)
+    assert all(found.version.document.path == row.document for row in made.rows for found in row.cells[0])
 
 
 def test_a_chronology_is_in_the_order_of_the_dates_in_its_quotes(people):

@@ -178,7 +178,7 @@ def list_verdicts(
     return [VerdictOut.of(row) for row in cursors.piece(request, response, rows, ("number", "pk"), at)]
 
 
-@router.get("/runs/{uuid:run_id}/table", summary="The verdicts of a run, as CSV")
+@router.get("/runs/{uuid:run_id}/table", summary="The table of a run, as CSV")
 def get_table(request: HttpRequest, run_id: UUID) -> HttpResponse:
     run = access.run_for(person_of(request), run_id)
     return HttpResponse(runs.as_csv(run), content_type="text/csv; charset=utf-8")

@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from knowledge import access, report, runs, selection, streams
+from knowledge import access, comparison, report, runs, selection, streams
 from knowledge.api.auth import person_of
 from knowledge.forms import RunForm, VerdictForm, VerdictsForm
 from knowledge.models import Matter, Role, Run, Step, Verdict
@@ -195,6 +195,7 @@ def _shown(request: HttpRequest, run: Run) -> dict[str, Any]:
         "page": Paginator(rows, PER_PAGE).get_page(form.cleaned_data.get("page") or 1),
         "steps": list(run.steps.all()),
         "report": report.shown(run),
+        "table": None if run.is_over_every_document else comparison.table(run),
         "may_control": is_asker or role >= Role.MANAGER,
         "may_settle": is_asker or role >= Role.MEMBER,
     }
