@@ -9,6 +9,7 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inference.generator.attention import Pack, use_packed_attention
+from inference.generator.lean import Lean, fits
 from inference.generator.segment import State, shape_of
 
 # Families whose attention was compared with the library's, token for token.
@@ -42,6 +43,7 @@ class Reader:
         self.model = model
         self.shape = shape_of(model)
         use_packed_attention(model)
+        self._lean = Lean(model) if fits(model) else None
 
     @torch.inference_mode()
     def step(self, feeds: Sequence[Feed[State]], check: Callable[[], None]) -> list[Tensor]:
@@ -51,18 +53,30 @@ class Reader:
         device = self.model.device
         row = [token for feed in feeds for token in feed.tokens]
         positions = [len(f.state) + i for f in feeds for i in range(len(f.tokens))]
-        output = self.model(
-            input_ids=torch.tensor([row], device=device),
-            position_ids=torch.tensor([positions], device=device),
-            past_key_values=(pack := Pack([f.state for f in feeds], [len(f.tokens) for f in feeds], check)),
-            use_cache=True,
-            logits_to_keep=torch.tensor(_kept(feeds), device=device, dtype=torch.long),
-            pack=pack,
+        logits = self._logits(
+            torch.tensor(row, device=device),
+            torch.tensor(positions, device=device),
+            torch.tensor(_kept(feeds), device=device, dtype=torch.long),
+            Pack([feed.state for feed in feeds], [len(feed.tokens) for feed in feeds], check),
         )
         for feed in feeds:
             feed.state.filled += len(feed.tokens)
-        logits: Tensor = output.logits[0]
         return list(torch.split(logits, [feed.wanted for feed in feeds]))
+
+    def _logits(self, row: Tensor, positions: Tensor, kept: Tensor, pack: Pack) -> Tensor:
+        """(K, V) at the places that are kept."""
+        if self._lean is not None:
+            return self._lean(row, positions, kept, pack)
+        output = self.model(
+            input_ids=row[None],
+            position_ids=positions[None],
+            past_key_values=pack,
+            use_cache=True,
+            logits_to_keep=kept,
+            pack=pack,
+        )
+        logits: Tensor = output.logits[0]
+        return logits
 
 
 def _kept(feeds: Sequence[Feed[Any]]) -> list[int]:

@@ -1,0 +1,61 @@
+"""The forward pass of our own beside the library's, in fp32."""
+
+from copy import deepcopy
+
+import pytest
+import torch
+from transformers import (
+    AutoModelForCausalLM,
+    GemmaConfig,
+    LlamaConfig,
+    MistralConfig,
+    Qwen2Config,
+    Qwen3Config,
+)
+
+from inference.generator.attention import Pack
+from inference.generator.lean import Lean, fits
+from inference.generator.segment import State, shape_of
+from tests.inference.test_engine import SMALL
+
+LENGTH = 50
+
+
+def model_of(config):
+    """With biases and norms of which none is 0 or 1, as in a model that has learned."""
+    torch.manual_seed(3)
+    model = AutoModelForCausalLM.from_config(deepcopy(config), attn_implementation="eager").eval()
+    for name, weight in model.named_parameters():
+        if "bias" in name or "norm" in name:
+            torch.nn.init.normal_(weight, 1.0, 0.3)
+    return model
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        LlamaConfig(**SMALL),
+        LlamaConfig(**SMALL, attention_bias=True, mlp_bias=True),
+        MistralConfig(**SMALL, sliding_window=20),
+        Qwen2Config(**SMALL),
+        Qwen2Config(**SMALL, use_sliding_window=True, sliding_window=20, max_window_layers=1),
+        Qwen3Config(**SMALL, head_dim=32),
+    ],
+    ids=lambda config: config.model_type,
+)
+@torch.inference_mode()
+def test_the_logits_are_those_of_the_library_before_and_after(config):
+    model = model_of(config)
+    row, places = torch.randint(3, 300, (LENGTH,)), torch.arange(LENGTH)
+    expected = model(row[None]).logits[0]
+    assert fits(model)
+    lean, state = Lean(model), State(shape_of(model), "", None, [])
+    state.expect(LENGTH)
+    made = lean(row, places, places, Pack([state], [LENGTH], lambda: None))
+    torch.testing.assert_close(made, expected, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(model(row[None]).logits[0], expected)  # its weights were moved, not changed
+
+
+def test_another_kind_of_model_is_left_to_the_library():
+    assert not fits(model_of(GemmaConfig(**SMALL, head_dim=16)))
+    assert not fits(model_of(LlamaConfig(**SMALL, hidden_act="gelu")))
