@@ -5,7 +5,6 @@ machine take long. Times are in the default precision of this machine. The tests
 """
 
 import os
-import random
 import statistics
 import tempfile
 import time
@@ -18,6 +17,7 @@ from typing import Any
 import torch
 
 from bench.figure import Figure
+from bench.made_up import clauses
 from bench.rounding import rounding
 from inference.device import choose_device, choose_dtype
 from inference.generator import GeneratorConfig, Message, Options, weights
@@ -287,22 +287,6 @@ def seconds(work: Callable[[], Any]) -> float:
     began = time.perf_counter()
     work()
     return time.perf_counter() - began
-
-
-def clauses(count: int, seed: int) -> str:
-    """At least so many tokens of text like a contract's."""
-    chance = random.Random(seed)  # noqa: S311
-    words = (
-        "party notice delivery payment breach remedy supplier buyer liability damages warranty insurance "
-        "court evidence schedule annex default inspection equipment consent assign waiver interest vessel"
-    ).split()
-    said = [
-        f"{n}. The {chance.choice(words)} of the {chance.choice(words)} shall not exceed "
-        f"{chance.randrange(9999)} euros unless the {chance.choice(words)} is given "
-        f"{chance.randrange(90)} days before the {chance.choice(words)} under section {chance.randrange(40)}."
-        for n in range(count // 20 + 1)
-    ]
-    return "\n".join(said)
 
 
 PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {

@@ -13,16 +13,18 @@ import torch
 from torch import Tensor
 
 from bench.figure import Figure
+from bench.made_up import clauses
 from bench.reading import DATA
+from inference.generator import Message
 from inference.generator.engine import Engine, Limits
 from inference.generator.prefixes import tokens_of
 from inference.generator.reader import Feed
 from inference.generator.segment import Segment, State
 
 DOCUMENTS = 20
-TOKENS = 600  # of each document
+CHARACTERS = 2400  # of each document, about 600 tokens
 ANSWER = 40
-QUESTIONS = ("\n\nQuestion: Which law governs this?\nAnswer:", "\n\nQuestion: Who are the parties?\nAnswer:")
+QUESTIONS = ("Which law governs this?", "Who are the parties?")
 
 Read = Sequence[Segment]
 Reading = Callable[[Sequence[int]], Read]
@@ -58,17 +60,23 @@ def _equal(bench: Any, reading: Reading) -> float:
     """The share of places with the same likeliest token behind what `reading` remembers."""
     same = total = 0
     exact = _remembering(bench, Limits())
-    for document in _documents(bench):
-        as_read, other = exact(document), reading(document)
-        asked = [bench.script.tokenizer(question)["input_ids"] for question in QUESTIONS]
+    for document in _documents():
+        asked = [_prompt(bench, document, question) for question in QUESTIONS]
+        shared = next(at for at, tokens in enumerate(zip(*asked, strict=False)) if len(set(tokens)) > 1)
+        as_read, other = exact(asked[0][:shared]), reading(asked[0][:shared])
         scope = bench.scope()
-        answers = [bench.request([*document, *question], ANSWER, scope) for question in asked]
-        for question, answer in zip(asked, answers, strict=True):
-            fed = [*question, *answer.tokens()[:-1]]
+        answers = [bench.request(ids, ANSWER, scope) for ids in asked]
+        for ids, answer in zip(asked, answers, strict=True):
+            fed = [*ids[shared:], *answer.tokens()[:-1]]
             one, two = (_greedy(bench, part, fed) for part in (as_read, other))
             same += sum(a == b for a, b in zip(one, two, strict=True))
             total += len(one)
     return same / total
+
+
+def _prompt(bench: Any, document: str, question: str) -> list[int]:
+    """As an answer's prompt is laid out: the document, then the question."""
+    return list(bench.script.prompt([Message("user", f"{document}\n\n{question}")]))
 
 
 def _remembering(bench: Any, limits: Limits) -> Reading:
@@ -91,9 +99,7 @@ def _greedy(bench: Any, read: Read, fed: list[int]) -> list[int]:
     return rows.argmax(dim=-1).tolist()  # type: ignore[no-any-return]
 
 
-def _documents(bench: Any) -> list[list[int]]:
+def _documents() -> list[str]:
     files = sorted((DATA / "contracts" / "gold_txt").glob("*.txt"))[:DOCUMENTS]
-    if not files:
-        return [bench.ids(TOKENS, 300 + n) for n in range(DOCUMENTS)]
-    read = bench.script.tokenizer
-    return [read(path.read_text(encoding="utf-8")[: 8 * TOKENS])["input_ids"][:TOKENS] for path in files]
+    texts = [path.read_text(encoding="utf-8") for path in files]
+    return [text[:CHARACTERS] for text in texts] or [clauses(600, 300 + n) for n in range(DOCUMENTS)]
