@@ -278,9 +278,9 @@ class Broken(Memory):
         self._fail("forget")
         super().forget(scope)
 
-    def _kept(self, segment):
+    def _add(self, scope, tokens, segment, pinned):
         self._fail("keep")
-        return super()._kept(segment)
+        return super()._add(scope, tokens, segment, pinned)
 
     def _fail(self, what):
         if self.fails == what:
