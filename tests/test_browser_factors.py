@@ -25,10 +25,17 @@ KEY = {
 }
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> Iterator[None]:
+    """The browser's event loop runs in the thread that sets up and clears the database."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        yield
+
+
 @pytest.fixture
-def address(people, live_server, monkeypatch) -> Iterator[str]:
+def address(people, live_server) -> Iterator[str]:
     """Keys are bound to a name, so the address has one."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")  # the browser's loop runs in this thread
     with override_settings(ALLOWED_HOSTS=["localhost"]):
         yield live_server.url.replace("127.0.0.1", "localhost")
 
