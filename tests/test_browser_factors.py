@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 from allauth.mfa.models import Authenticator
 from django.test import override_settings
-from playwright.sync_api import BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, ConsoleMessage, Page, expect
 
 from tests.test_browser import WIDTHS, browser, look, pytestmark  # noqa: F401 - a fixture and a mark
 from tests.test_factors import code_at
@@ -47,10 +47,15 @@ def page(request, browser, address) -> Iterator[Page]:  # noqa: F811
     )
     page, complaints = context.new_page(), []
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("console", lambda message: complaints.append(message.text) if "422" not in message.text else None)
+    page.on("console", lambda message: complaints.append(message.text) if is_complaint(message) else None)
     yield page
     context.close()
     assert complaints == []
+
+
+def is_complaint(message: ConsoleMessage) -> bool:
+    """A refusal is said in words on the page."""
+    return not any(f"status of {status}" in message.text for status in (403, 422))
 
 
 def plug_in(page: Page) -> None:
@@ -93,7 +98,7 @@ def test_an_app_is_set_up_and_asked_for(page, tmp_path):
     sign_in(page)
     page.goto("/factors/app/")
     look(page, tmp_path, "app")
-    secret = page.locator("code.secret").inner_text()
+    secret = page.locator("code.secret").inner_text().replace(" ", "")
     page.get_by_label("The code that the app shows").fill(code_at(secret, time.time()))
     page.get_by_role("button", name="Set it up").click()
     expect(page.locator(".codes li")).to_have_count(10)
@@ -122,3 +127,20 @@ def test_a_key_that_was_taken_away_meanwhile_opens_nothing(page, people):
     Authenticator.objects.filter(user=people.owner, type="webauthn").update(user=people.reader)
     page.get_by_role("button", name="Use a security key").click()
     expect(page.get_by_role("alert").first).to_contain_text("did not fit")
+
+
+def test_the_other_pages_of_the_entrance_fit_the_screen(page, tmp_path):
+    with override_settings(OIDC_ISSUER="http://127.0.0.1:9", OIDC_NAME="Firm Login"):
+        page.goto("/login/")
+        look(page, tmp_path, "login")
+        page.get_by_role("link", name="Sign in with Firm Login").click()
+        expect(page.get_by_role("alert")).to_contain_text("did not work")
+        look(page, tmp_path, "refused")
+    sign_in(page)
+    page.goto("/sessions/confirm/?next=/factors/app/")
+    look(page, tmp_path, "confirm")
+    page.get_by_label("Password").fill("correct horse")
+    page.get_by_role("button", name="Continue").click()
+    expect(page.get_by_role("heading", name="Set up an app")).to_be_visible()
+    page.goto("/sessions/")
+    look(page, tmp_path, "sessions")

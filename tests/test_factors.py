@@ -50,7 +50,7 @@ def show(client: Client, code: str):
 def set_up(client: Client, moment: float | None = None) -> tuple[str, list[str]]:
     """The secret of a new app, and the recovery codes that came with it."""
     page = client.get("/factors/app/").content.decode()
-    secret = re.search(r'<code class="secret">(\w+)</code>', page)[1]
+    secret = re.search(r'<code class="secret">([\w ]+)</code>', page)[1].replace(" ", "")
     page = client.post("/factors/app/", {"code": code_at(secret, moment or time.time())}).content.decode()
     return secret, re.findall(r"<li><code>(\d+)</code>", page)
 

@@ -61,7 +61,8 @@ def app(request: HttpRequest) -> HttpResponse:
     if form.is_bound and form.is_valid() and factors.add_app(person, secret, form.cleaned_data["code"]):
         del request.session[SECRET]
         return _added(request, "The app is set up.")
-    context = {"form": form, "secret": secret, "picture": factors.picture(person, secret)}
+    parts = [secret[place : place + 4] for place in range(0, len(secret), 4)]
+    context = {"form": form, "parts": parts, "picture": factors.picture(person, secret)}
     return render(request, "factors/app.html", context, status=422 if form.is_bound else 200)
 
 
