@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional
 from transformers import PreTrainedModel
 
@@ -58,12 +58,12 @@ class _Norm:
 class _Joined:
     """Several linear layers over the same input, as one product."""
 
-    def __init__(self, parts: Sequence[nn.Linear]) -> None:
+    def __init__(self, parts: Sequence[Any]) -> None:
         self._weight = torch.cat([part.weight.detach() for part in parts])
         biases = [part.bias.detach() for part in parts if part.bias is not None]
         self._bias = torch.cat(biases) if biases else None
         sizes = [part.out_features for part in parts]
-        for part, weight in zip(parts, self._weight.split(sizes), strict=True):
+        for part, weight in zip(parts, torch.split(self._weight, sizes), strict=True):
             part.weight.data = weight
 
     def __call__(self, x: Tensor) -> Tensor:
@@ -87,7 +87,7 @@ class _Layer:
     def __call__(self, x: Tensor, turn: Turn, pack: Pack) -> Tensor:
         """(N, width of the model)"""
         made = self._attend(self._before(x)).view(len(x), -1, self._width)  # (N, H + 2 G, D)
-        queries, keys, values = made.split([self._heads, self._groups, self._groups], dim=1)
+        queries, keys, values = torch.split(made, [self._heads, self._groups, self._groups], dim=1)
         if self._norms:
             queries, keys = (norm(side) for norm, side in zip(self._norms, (queries, keys), strict=True))
         pack.update(_first(_turned(keys, turn)), _first(values), self._index)

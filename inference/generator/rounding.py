@@ -52,7 +52,7 @@ def _whole(numbers: Tensor, most: int) -> Tensor:
 def _packed(numbers: Tensor) -> Tensor:
     """(…, D) of 7 bits → (…, 7/8 D): the bits of the last eighth are the highest ones of the other seven."""
     words, ones, _ = _words(numbers, numbers.shape[-1] // GROUP)
-    parts = words.unflatten(-1, (GROUP, -1))
+    parts = words.reshape(*words.shape[:-1], GROUP, -1)
     last = parts[..., -1, :]
     most = [parts[..., i, :] | ((last >> i & ones) << 7) for i in range(GROUP - 1)]
     return torch.cat(most, dim=-1).view(torch.uint8)
@@ -61,7 +61,7 @@ def _packed(numbers: Tensor) -> Tensor:
 def _unpacked(packed: Tensor) -> Tensor:
     """The reverse."""
     words, ones, sevens = _words(packed, packed.shape[-1] // (GROUP - 1))
-    parts = words.unflatten(-1, (GROUP - 1, -1))
+    parts = words.reshape(*words.shape[:-1], GROUP - 1, -1)
     last = parts[..., 0, :] >> 7 & ones
     for i in range(1, GROUP - 1):
         last |= (parts[..., i, :] >> 7 & ones) << i

@@ -10,7 +10,7 @@ from typing import Any
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.management.base import BaseCommand, CommandError
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.http import Http404
 
 from ingestion.progress import Progress, line
@@ -46,12 +46,17 @@ class Command(BaseCommand):
             "resume": self._resume,
         }
         deed = next((deeds[name] for name in deeds if options[name]), self._list)
-        matter = _matter(person, options["matter"], Role.READER if deed == self._list else Role.MANAGER)
+        role = Role.READER if deed == self._list else Role.MANAGER
+        matter = _matter(person, options["matter"], role) if person else None
+        if person is None or matter is None:
+            raise CommandError(
+                f"No one matter “{options['matter']}” of which this active user is a {role.label.lower()}."
+            )
         deed(matter, person, options)
 
     def _list(self, matter: Matter, _: User, options: dict[str, Any]) -> None:
         wanted = {name: options[name] for name in ("state", "reason") if options[name]}
-        rows = documents.listing(matter).filter(**wanted)
+        rows = _listed(matter).filter(**wanted)
         for row in rows.iterator():
             self.stdout.write(line(row))
         self.stdout.write(f"{rows.count()} documents{'; the matter is paused' if matter.is_paused else ''}.")
@@ -71,7 +76,7 @@ class Command(BaseCommand):
         self._follow(matter, [document], options)
 
     def _retry_failed(self, matter: Matter, _: User, options: dict[str, Any]) -> None:
-        failed = list(documents.listing(matter).filter(state=Version.State.FAILED))
+        failed = list(_listed(matter).filter(state=Version.State.FAILED))
         self.stdout.write(f"{documents.retry_all(matter)} documents are queued again.")
         self._follow(matter, failed, options)
 
@@ -93,13 +98,17 @@ class Command(BaseCommand):
             raise CommandError(f"{failed} of the documents could not be made searchable; see above.")
 
 
-def _matter(person: User | None, name: str, role: Role) -> Matter:
-    """Missing, hidden and forbidden look the same."""
-    rows = [row for row in access.matters_of(person) if name in {row.name, str(row.pk)}] if person else []
-    if person is not None and len(rows) == 1:
-        with suppress(Http404, PermissionDenied):
-            return access.matter_for(person, rows[0].pk, role)
-    raise CommandError(f"No one matter “{name}” of which this active user is a {Role(role).label.lower()}.")
+def _matter(person: User, name: str, role: Role) -> Matter | None:
+    """None whether it is missing, hidden or forbidden: they look the same."""
+    rows = [row for row in access.matters_of(person) if name in {row.name, str(row.pk)}]
+    with suppress(Http404, PermissionDenied):
+        return access.matter_for(person, rows[0].pk, role) if len(rows) == 1 else None
+    return None
+
+
+def _listed(matter: Matter) -> QuerySet[Any]:
+    """The annotations of a query are not in its type, so this one says Any."""
+    return documents.listing(matter)
 
 
 def _document(matter: Matter, path: str) -> Document:
