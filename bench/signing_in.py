@@ -18,6 +18,7 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="pincite-bench-") as directory:
         os.environ["PINCITE_DATA_DIR"] = directory
         os.environ["DJANGO_SETTINGS_MODULE"] = "knowledge.settings"
+        os.environ["PINCITE_LOG_LEVEL"] = "ERROR"  # each refusal is a warning
         import django
         from django.conf import settings
         from django.core.management import call_command

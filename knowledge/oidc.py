@@ -178,9 +178,12 @@ class Callback(OAuth2CallbackView):  # type: ignore[misc]  # the library has no 
 def begin(request: HttpRequest, next_url: str) -> HttpResponse:
     """Send the browser to the provider."""
     nonce = secrets.token_urlsafe(24)
+    asked = {"nonce": nonce}
+    if request.user.is_authenticated:  # they are to show again that it is them
+        asked["prompt"] = "login"
     try:
         response: HttpResponse = Provider(request).redirect(
-            request, process="login", next_url=next_url, auth_params={"nonce": nonce}, nonce=nonce
+            request, process="login", next_url=next_url, auth_params=asked, nonce=nonce
         )
     except FAILURES as error:
         return refused(request, why_of(error))

@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ImproperlyConfigured
 
-from knowledge import env
+from knowledge import env, settings
 
 
 @pytest.mark.parametrize(("value", "expected"), [("yes", True), ("0", False), ("", True), (" On ", True)])
@@ -29,3 +29,21 @@ def test_addresses_need_a_known_scheme(monkeypatch):
     monkeypatch.setenv("QDRANT_X", "localhost:6333")
     with pytest.raises(ImproperlyConfigured, match="QDRANT_X"):
         env.url("QDRANT_X", {"http", "https"})
+
+
+@pytest.mark.parametrize("issuer", ["http://login.firm.example", "ldap://firm.example", "login.firm.example"])
+def test_single_sign_on_needs_a_safe_way_to_the_provider(monkeypatch, issuer):
+    monkeypatch.setenv("OIDC_ISSUER", issuer)
+    monkeypatch.setenv("OIDC_CLIENT_ID", "pincite")
+    with pytest.raises(ImproperlyConfigured, match="OIDC_ISSUER"):
+        settings._issuer()
+
+
+def test_single_sign_on_needs_a_name_of_its_own_there(monkeypatch):
+    monkeypatch.setenv("OIDC_ISSUER", "https://login.firm.example")
+    with pytest.raises(ImproperlyConfigured, match="OIDC_CLIENT_ID"):
+        settings._issuer()
+    monkeypatch.setenv("OIDC_CLIENT_ID", "pincite")
+    assert settings._issuer() == "https://login.firm.example"
+    monkeypatch.setenv("OIDC_ISSUER", "http://127.0.0.1:8080")
+    assert settings._issuer() == "http://127.0.0.1:8080"

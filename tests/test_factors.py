@@ -11,6 +11,7 @@ from io import StringIO
 
 import pytest
 from allauth.mfa.models import Authenticator
+from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.contrib.messages import get_messages
 from django.core.management import CommandError, call_command
@@ -143,6 +144,13 @@ def test_five_wrong_codes_lock_the_name_on_every_door(people, owner):
     assert response.status_code == 429
     waiting = Client()
     assert waiting.post("/login/", {"username": "owner", "password": PASSWORD}).status_code == 429
+
+
+def test_no_code_is_kept_of_those_that_failed(people, owner):
+    show(enter("owner"), "123456")
+    kept = AccessAttempt.objects.get(username="owner")
+    assert "code=" in kept.post_data
+    assert "123456" not in kept.post_data
 
 
 def test_who_waits_already_is_locked_out_too(people, owner):

@@ -15,7 +15,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpResponse
 from django.test import Client
 
-from knowledge import factors, service_accounts
+from knowledge import entrance, factors, service_accounts
 from knowledge.models import AuditEvent, SignIn
 from knowledge.oidc import is_same
 from tests.oidc_provider import CLIENT, CLIENT_SECRET, KEY, OTHER_KEY, Provider, providing
@@ -226,6 +226,22 @@ def test_the_second_factor_is_asked_for_here_too(people, provider):
     assert not is_in(client)
     assert show(client, next_code(secret)).status_code == 302
     assert is_in(client)
+
+
+def test_who_has_no_password_shows_at_the_provider_that_it_is_them(people, provider):
+    people.reader.set_unusable_password()
+    people.reader.save(update_fields=["password"])
+    client = Client()
+    assert "prompt=login" not in client.get("/login/oidc/")["Location"]
+    go(client)
+    session = client.session
+    session[entrance.SHOWN] = 0
+    session.save()
+    confirm = client.get("/factors/app/")["Location"]
+    assert "/login/oidc/?next=/factors/app/" in client.get(confirm).content.decode()
+    assert "prompt=login" in client.get("/login/oidc/?next=/factors/app/")["Location"]
+    assert go(client, "/login/oidc/?next=/factors/app/")["Location"] == "/factors/app/"
+    assert client.get("/factors/app/").status_code == 200
 
 
 def test_a_firm_that_demands_a_second_factor_demands_it_of_these_too(people, provider, settings):
