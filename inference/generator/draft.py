@@ -9,7 +9,7 @@ from statistics import median
 
 SEED = 3  # tokens that must agree before a place counts
 LONGEST = 24  # tokens of agreement that are compared
-PLACES = 8  # places looked at, the latest first
+PLACES = 256  # places looked at, the latest first: in a contract the same three words stand in every clause
 MOST = 15  # tokens of a guess
 TRUSTED = 3  # measurements that count
 ALLOWED = 0.5  # steps that guessing may lose before it has won any

@@ -20,6 +20,7 @@ from inference.errors import Unavailable
 from inference.generator.disk import Disk
 from inference.generator.draft import Costs
 from inference.generator.memory import Memory
+from inference.generator.pace import Pace
 from inference.generator.prefixes import tokens_of
 from inference.generator.reader import Reader, can_be_packed
 from inference.generator.request import Request
@@ -42,7 +43,8 @@ class Limits:
     cache_bytes: int = 512 << 20
     host_bytes: int = 0
     alone: int = 512  # tokens of a prompt in one step, when nobody else is being answered
-    beside: int = 128  # and when somebody is
+    fast: int = 2048  # the same where the machine turns out to be quick; never fewer than `alone`
+    beside: int = 128  # and when somebody is being answered
     rounds: bool = False  # remember in int8
 
 
@@ -66,6 +68,8 @@ class Engine:
         self.reader, self.memory = _parts(model, self.limits, open_disk)
         self.counts: Counter[str] = Counter()  # what was done so far, by name: for the metrics
         self._costs = Costs()
+        fast = max(self.limits.alone, self.limits.fast) if self.reader.can_draft else self.limits.alone
+        self._pace = Pace(self.limits.alone, fast, self.limits.beside)
         self._waiting: deque[Request] = deque()
         self._forgotten: deque[str] = deque()  # scopes
         self._running: list[Running] = []
@@ -181,7 +185,7 @@ class Engine:
 
     def _step(self) -> None:
         writing = [running for running in self._running if not running.is_reading]
-        reading = self._to_read(self.limits.beside if writing else self.limits.alone)
+        reading = self._to_read(self._pace.tokens(is_alone=not writing))
         batch = [*writing, *(running for running, _ in reading)]
         # Beside many others a guess would take more than it gives: the step is full of rows already.
         drafts = [running.guess() if len(batch) <= MOST_GUESSING else [] for running in writing]
@@ -197,9 +201,12 @@ class Engine:
             return
         began = time.monotonic()
         logits = self.reader.step(feeds, check)
-        self.counts.update(steps=1, fed_tokens=sum(len(feed.tokens) for feed in feeds))
-        if len(writing) == 1 and not reading:
-            self._costs.add(len(feeds[0].tokens), time.monotonic() - began)
+        took, fed = time.monotonic() - began, sum(len(feed.tokens) for feed in feeds)
+        self.counts.update(steps=1, fed_tokens=fed)
+        if reading and self.reader.can_draft:  # a state that cannot be cut is copied at fixed places
+            self._pace.add(fed, took)
+        elif len(writing) == 1:
+            self._costs.add(fed, took)
         for running, rows, draft in zip(batch, logits, drafts, strict=True):
             self._take(running, rows, draft)
 

@@ -23,6 +23,12 @@ def test_of_several_places_the_one_that_agrees_longest_is_taken():
     assert draft.guess(1) == [50]
 
 
+def test_the_right_place_is_found_among_many_where_the_same_tokens_stand():
+    clauses = [token for n in range(100, 140) for token in (n, 1, 2, 3, 60)]
+    draft = Draft([9, 8, 1, 2, 3, 50, *clauses, 9, 8, 1, 2, 3], Costs())
+    assert draft.guess(1) == [50]
+
+
 def test_guessing_stops_before_it_has_cost_a_fiftieth():
     """Every guess is wrong here, and a wrong one costs what it costs on a slow machine."""
     chance = random.Random(3)  # noqa: S311
