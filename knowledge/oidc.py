@@ -96,20 +96,21 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
             raise Unbelievable("The provider's token cannot be read.") from error
 
     def complete_login(self, request: HttpRequest, app: SocialApp, token: Any, **named: Any) -> Any:  # noqa: ARG002
-        claims = self._claims(named["response"].get("id_token", ""))
         try:
+            claims = self._claims(named["response"].get("id_token", ""))
             told = self._told(claims, token.token)
             return self.get_provider().sociallogin_from_response(request, told)
         except MISSHAPEN as error:
             raise Unbelievable("What the provider tells of the person cannot be read.") from error
 
     def _told(self, claims: dict[str, Any], access_token: str) -> dict[str, Any]:
+        """The address and whether it is verified come from one and the same of the two answers."""
         if "userinfo_endpoint" not in self.openid_config:
             return {"id_token": claims}
         userinfo = self._fetch_user_info(access_token)
         if userinfo.get("sub") != claims["sub"]:
             raise Unbelievable("The provider tells of another person than it signed for.")
-        return {"id_token": claims, "userinfo": userinfo}
+        return {"userinfo": userinfo} if userinfo.get("email") else {"id_token": claims}
 
     def _claims(self, token: str) -> dict[str, Any]:
         try:

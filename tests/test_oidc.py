@@ -161,6 +161,14 @@ def test_an_address_that_is_not_verified_takes_over_nobody(people, provider, set
     assert User.objects.count() == before
 
 
+def test_an_address_and_its_being_verified_come_from_one_answer(people, provider):
+    provider.userinfo = {"email": None, "email_verified": True}
+    provider.claims = {"email_verified": False}
+    assert go(Client()).status_code == 403
+    provider.claims = {}
+    assert go(Client()).status_code == 302  # some tell the address in the id token alone
+
+
 @pytest.mark.parametrize("address", ["", None, 5, "nobody@firm.example", "reader@firm.example.evil.example"])
 def test_who_is_not_known_here_does_not_get_in(people, provider, address):
     provider.person["email"] = address
