@@ -25,6 +25,9 @@ def _remove() -> None:
 if "sqlite" in DATABASES["default"]["ENGINE"]:
     DATABASES["default"]["TEST"] = {"NAME": str(Path(_directory) / "test.sqlite3")}
 API_CALLS = 1_000_000  # tests call faster than people
+WHITENOISE_AUTOREFRESH = (
+    True  # look for a static file when it is asked for, not for all of them in each Client()
+)
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 # Dequantised weights are made once for all test runs, not once a run.
 _models = BASE_DIR / "var" / "models"

@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import pytest
 import schemathesis
-from django.core.signals import request_finished, request_started
 from django.core.wsgi import get_wsgi_application
-from django.db import close_old_connections
 from hypothesis import HealthCheck, given, settings
 from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.probing import one_connection
 
 EXAMPLES = int(os.environ.get("PINCITE_TEST_EXAMPLES", "3"))
 # Streams are consumed at once here; in service they go through ASGI.
@@ -23,14 +23,10 @@ pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consu
 @pytest.fixture
 def rest(people):
     """The API in this process; as in Django's own client its database connection outlives each call."""
-    signals = (request_started, request_finished)
-    for signal in signals:
-        signal.disconnect(close_old_connections)
     phases = {"coverage": {"enabled": EXAMPLES > 10}}
     config = schemathesis.Config.from_dict({"phases": phases})
-    yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application(), config=config)
-    for signal in signals:
-        signal.connect(close_old_connections)
+    with one_connection():
+        yield schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application(), config=config)
 
 
 bounded = settings(
