@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
-from django.contrib.auth.models import AnonymousUser, User
+from django.contrib.auth.models import AnonymousUser, Group, User
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, Max, OuterRef, Q, QuerySet
 from django.http import Http404
@@ -119,6 +119,16 @@ def managers_of(matter: Matter) -> QuerySet[User]:
     walls = matter.walls.standing()
     walled = Exists(walls.filter(Q(user=OuterRef("pk")) | Q(group__user=OuterRef("pk"))))
     return User.objects.filter(by_name | by_group, ~walled, is_active=True)
+
+
+def groups_for(person: Person) -> QuerySet[Group]:
+    """The groups of the firm: their names are for those who let them in, the managers of some matter."""
+    manages = Q(memberships__user=person.pk, memberships__role=Role.MANAGER) | Q(
+        group_memberships__group__user=person.pk, group_memberships__role=Role.MANAGER
+    )
+    if not matters_of(person).filter(manages).exists():
+        raise PermissionDenied("This needs the role “Manager” in a matter.")
+    return Group.objects.all()
 
 
 def matter_for(person: Person, matter_id: UUID, role: Role = Role.READER) -> Matter:

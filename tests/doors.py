@@ -15,7 +15,7 @@ from uuid import UUID
 from django import forms as django_forms
 from django.urls import URLPattern, URLResolver, get_resolver
 
-from knowledge import forms
+from knowledge import forms as pages
 from tests.test_routes import PAGES
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
@@ -26,7 +26,7 @@ WAITING = (
     "/health/",
     "/api/v1/health",
 )  # public, without an id, and waits for parts that a test does not run
-PEOPLE = {"username", "person", "user"}
+NAMES = {"username": "username", "person": "username", "user": "username", "group": "group_name"}
 # What an id is of, where its name does not say so.
 ALIASES = {"follows": "answer_id", "like": "version_id", "model": "matter_id", "search_id": "saved_search_id"}
 FIXED = {"number": "1", "object_id": "1", "app_label": "knowledge", "url": "x", "content_type_id": "1"}
@@ -70,8 +70,8 @@ class Door:
 
 def kind(name: str) -> str:
     """Of which kind the ids are that stand under this name: `document_id` for `document_ids` too."""
-    if name in PEOPLE:
-        return "username"
+    if name in NAMES:
+        return NAMES[name]
     singular = name.removesuffix("s") if name not in ALIASES else name
     named = singular if singular.endswith("_id") else f"{singular}_id"
     return ALIASES.get(name, ALIASES.get(named, named))
@@ -131,13 +131,13 @@ def _of_operation(operation: Schema) -> tuple[Given, Given, tuple[Field, ...]]:
     known = description()["components"]["schemas"]
     queries = [each for each in operation.get("parameters", []) if each["in"] == "query"]
     fields = [Field("query", each["name"]) for each in queries
-              if each["name"] in PEOPLE or _form(each["schema"], known)]  # fmt: skip
+              if each["name"] in NAMES or _form(each["schema"], known)]  # fmt: skip
     content = operation.get("requestBody", {}).get("content", {})
     body = next(iter(content.values()), {"schema": {}})
     properties = _resolved(body["schema"], known).get("properties", {})
     place = "json" if "application/json" in content else "form"
-    fields += [Field(place, name, form, _is_list(schema))
-               for name, schema in properties.items() if (form := _form(schema, known))]  # fmt: skip
+    forms = {name: "{}" if name in NAMES else _form(schema, known) for name, schema in properties.items()}
+    fields += [Field(place, name, form, _is_list(properties[name])) for name, form in forms.items() if form]
     taken = {each.name for each in fields}
     query = {each["name"]: each["example"] for each in queries if each.get("required")}
     example = {name: value for name, value in (body.get("example") or {}).items() if name not in taken}
@@ -177,12 +177,12 @@ def form_fields(method: str) -> tuple[Field, ...]:
 
 def _of_forms() -> list[tuple[str, bool]]:
     made = [
-        each for _, each in inspect.getmembers(forms, inspect.isclass) if issubclass(each, django_forms.Form)
+        each for _, each in inspect.getmembers(pages, inspect.isclass) if issubclass(each, django_forms.Form)
     ]
     found = {
         name: _is_many(each) for form in made for name, each in form.base_fields.items() if _takes_ids(each)
     }
-    return sorted({**found, "person": False}.items())
+    return sorted({**found, **dict.fromkeys(NAMES, False)}.items())
 
 
 def _takes_ids(each: django_forms.Field) -> bool:

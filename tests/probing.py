@@ -146,12 +146,12 @@ class Stage:
     def permitted(self, probe: Probe) -> list[str]:
         """Auditors see who did what where; the names of people and groups are for auditors and managers."""
         path = probe.door.path
-        if probe.persona == "auditor" and path.startswith("/audit/"):
+        if is_audited(probe):
             return [self.foreign.matter.name, *self.ids["foreign"].values(), PERSON]
         if probe.persona == "admin" and path.startswith("/admin/"):
             named = [self.ids["foreign"][name] for name in ("matter_id", "wall_id")]
             return [self.foreign.matter.name, *named, PERSON, f"{TELL} reason", f"{TELL} notice"]
-        is_of_people = path.endswith(("/access/", "/walls/"))
+        is_of_people = path.endswith(("/access/", "/walls/", "/groups"))
         return [f"{PERSON} group"] if is_of_people and probe.persona in MANAGERS else []
 
     def send(self, probe: Probe, target: str) -> tuple[Heard, list[str]]:
@@ -176,7 +176,7 @@ class Stage:
         if target != "missing":
             return self.ids[target][kind]
         sample = self.ids["own"][kind]
-        if kind == "username":
+        if kind in doors.NAMES.values():
             return "nobody-here"
         return str(uuid4()) if len(sample) == 36 else "987654321"
 
@@ -237,7 +237,8 @@ def one_connection() -> Iterator[None]:
 
 
 def named(each: world.World) -> dict[str, str]:
-    return {**each.ids(), "username": each.owner.username, "user_id": str(each.owner.pk)}
+    names = {"username": each.owner.username, "group_name": str(each.rows["Group"])}
+    return {**each.ids(), **names, "user_id": str(each.owner.pk)}
 
 
 def fill(path: str, ids: dict[str, str]) -> str:
@@ -301,12 +302,17 @@ def without(known: list[str], text: str) -> str:
     return text
 
 
+def is_audited(probe: Probe) -> bool:
+    """Auditors see who did what where."""
+    return probe.persona.startswith("auditor") and probe.door.path.startswith(("/audit/", "/api/v1/audit"))
+
+
 def is_known_to(probe: Probe) -> bool:
-    """Managers may know who is a user; the audit and the admin are of the whole firm."""
-    if (probe.persona, probe.door.path.split("/")[1]) in {("auditor", "audit"), ("admin", "admin")}:
-        return True
+    """Managers may know who is a user and which groups there are; the admin is of the whole firm."""
     names = (probe.field.name,) if probe.field else probe.at
-    return probe.persona in MANAGERS and "username" in {doors.kind(name) for name in names}
+    is_name = bool({doors.kind(name) for name in names} & set(doors.NAMES.values()))
+    is_admins = probe.persona == "admin" and probe.door.path.startswith("/admin/")
+    return is_audited(probe) or is_admins or (is_name and probe.persona in MANAGERS)
 
 
 def difference(seen: tuple[int, str], expected: tuple[int, str]) -> str:

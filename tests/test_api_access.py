@@ -42,6 +42,13 @@ def test_a_group_is_let_in_and_taken_out(people, pincite, litigation):
         assert people.matter.name not in [row.name for row in other.matters()]
 
 
+def test_the_names_of_groups_are_for_managers(people, litigation):
+    """They may tell what the firm works on."""
+    for person in (people.reader, people.member):
+        with calling(person) as client, pytest.raises(Problem, match="403"):
+            client.known_groups()
+
+
 def test_a_wall_is_raised_explained_and_lifted(people, pincite):
     until = timezone.now() + timedelta(days=30)
     wall = pincite.raise_wall(people.matter.pk, "Acted for Crane.", username="reader", until=until)

@@ -23,8 +23,8 @@ from tests.conftest import People
 class Route:
     """How a route is reached, and who may use it.
 
-    `needs`: "public", "off" (by the tests' settings), "signed in", "auditor", or the role in the matter of
-    the object that the path names.
+    `needs`: "public", "off" (by the tests' settings), "signed in", "auditor", "manager somewhere", or the
+    role in the matter of the object that the path names.
     """
 
     needs: str
@@ -103,7 +103,7 @@ API = {
     "api/v1/tokens": Route("signed in", ("GET", "POST"), {"name": "x", "rights": ["read"]}),
     "DELETE api/v1/tokens/<int:token_id>": Route("nobody", ("DELETE",)),
     "api/v1/roles": Route("signed in"),
-    "api/v1/groups": Route("signed in"),
+    "api/v1/groups": Route("manager somewhere"),
     "api/v1/sessions": Route("signed in", ("GET", "DELETE")),
     "DELETE api/v1/sessions/<int:sign_in_id>": Route("nobody", ("DELETE",)),  # test_api_access
     "api/v1/audit": Route("auditor"),
@@ -365,6 +365,8 @@ def expected(key: str, person: str, target: str) -> str:
     if needs == "signed in":
         return "sign in" if key == "logout/" else "allowed"  # signing out ends at the sign-in page
     role = ROLES[person] if needs != "nobody" else None
+    if needs == "manager somewhere":
+        role, needs = MANAGER if person == "outsider" else role, MANAGER
     if person == "outsider" and target == "foreign" and needs != "nobody":
         return "allowed"  # the outsider manages the other matter
     is_others = needs == MAKER and person != "owner"

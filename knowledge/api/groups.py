@@ -50,11 +50,12 @@ def list_roles(request: HttpRequest) -> list[RoleOut]:  # noqa: ARG001 - the sam
     return [RoleOut(role=name, rank=role.value, may=MAY[role]) for name, role in ROLES.items()]
 
 
-@router.get("/groups", response=list[KnownGroupOut], summary="The groups of the firm")
+@router.get("/groups", response=list[KnownGroupOut], summary="The groups of the firm, for managers")
 def list_known_groups(
     request: HttpRequest, response: HttpResponse, at: Query[cursors.Place]
 ) -> list[KnownGroupOut]:
-    rows = cursors.piece(request, response, Group.objects.all(), ("name", "pk"), at)
+    groups = access.groups_for(person_of(request))
+    rows = cursors.piece(request, response, groups, ("name", "pk"), at)
     return [KnownGroupOut(name=row.name, people=row.user_set.filter(is_active=True).count()) for row in rows]
 
 
