@@ -19,7 +19,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from django.test import Client
 
-from knowledge import access, blobs, matters, walls
+from knowledge import access, audit, blobs, matters, walls
 from knowledge.models import Answer, ApiToken, Matter, Right, Role, Run, Step, Version
 from tests import doors, world
 from tests.doors import Door, Field
@@ -105,6 +105,7 @@ class Stage:
         for each in (self.own, self.foreign):
             settle(each)
         self._let_in(people)
+        audit.record(audit.Act.READ, matter_id=self.own.matter.pk, by=self.own.owner)
         people["stranger"] = stranger  # whose the foreign matter is
         self.personas = {name: signed_in(people[name]) for name in (*SESSIONS, "stranger")}
         self.personas |= {name: bearer(token) for name, token in tokens(people, self.own.matter).items()}

@@ -89,7 +89,7 @@ def text_of(each: "models.Field[Any, Any]", world: World) -> str:
     if each.choices:
         return str(each.choices[0][0])
     if each.model._meta.app_label != "knowledge":  # a group of people belongs to the firm, not to the matter
-        return f"Group {next(COUNTER)}"
+        return f"group-{next(COUNTER)}"
     unique = f"{next(COUNTER)} " if each.unique or each.name in {"path", "sha256", "digest"} else ""
     return f"{unique}{world.word} {each.name}"[: each.max_length or 1000].strip()
 
