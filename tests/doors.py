@@ -21,6 +21,7 @@ from tests.test_routes import PAGES
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 PARAMETER = re.compile(r"<(?:(\w+):)?(\w+)>")
 AN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+FRESH = ("/factors/app/", "/factors/key/")  # take no id, and show a new secret each time
 ADMIN = re.compile(r"(/admin/\w+/(\w+))/<(?:path:object_)?id>")
 WAITING = (
     "/health/",

@@ -5,6 +5,7 @@ taken back, so that each finds the same.
 """
 
 import re
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,6 +13,8 @@ from typing import Any
 from urllib.parse import quote, urlencode
 from uuid import uuid4
 
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount.models import SocialAccount
 from django.contrib.auth.models import Group, User
 from django.contrib.messages import get_messages
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -19,7 +22,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, transaction
 from django.test import Client
 
-from knowledge import access, audit, blobs, matters, walls
+from knowledge import access, audit, blobs, entrance, matters, walls
 from knowledge.models import Answer, ApiToken, Matter, Right, Role, Run, Step, Version
 from tests import doors, world
 from tests.doors import Door, Field
@@ -133,7 +136,7 @@ class Stage:
             return f"{probe}: {foreign.status} tells {told}"
         if foreign.status >= 500:
             return f"{probe}: {foreign.status}"
-        if not (probe.at or probe.field) or is_known_to(probe):
+        if not (probe.at or probe.field) or probe.door.path in doors.FRESH or is_known_to(probe):
             return ""
         seen, expected = plain(foreign, sent), plain(*self.send(probe, "missing"))
         return "" if seen == expected else f"{probe}: {difference(seen, expected)}"
@@ -219,6 +222,9 @@ def signed_in(person: User) -> Persona:
     client = Client()
     if person.username != "anonymous":
         client.force_login(person)
+        session = client.session  # with a second factor, shown a moment ago
+        session.update({entrance.SHOWN: time.time(), entrance.FACTOR: "app"})
+        session.save()
     return Persona({name: each.value for name, each in client.cookies.items()}, {})
 
 
@@ -238,8 +244,13 @@ def one_connection() -> Iterator[None]:
 
 
 def named(each: world.World) -> dict[str, str]:
-    names = {"username": each.owner.username, "group_name": str(each.rows["Group"])}
-    return {**each.ids(), **names, "user_id": str(each.owner.pk)}
+    owner = each.owner
+    factor, _ = Authenticator.objects.get_or_create(user=owner, type="totp", data={"secret": "A"})
+    sign_on, _ = SocialAccount.objects.get_or_create(user=owner, provider="oidc", uid=f"uid-{owner.pk}")
+    personal = {"factor_id": factor, "socialaccount_id": sign_on, "user_id": owner}
+    numbers = {name: str(row.pk) for name, row in personal.items()}
+    names = {"username": owner.username, "group_name": str(each.rows["Group"])}
+    return {**each.ids(), **names, **numbers, "serviceaccount_id": str(each.rows["ServiceAccount"].pk)}
 
 
 def fill(path: str, ids: dict[str, str]) -> str:

@@ -16,7 +16,7 @@ from django.db import DatabaseError, models, transaction
 from django.utils import timezone
 
 from knowledge import generations
-from knowledge.models import Document, Generation, Matter, Passage, Version, Wall
+from knowledge.models import Document, Generation, Matter, Passage, ServiceAccount, Version, Wall
 
 COUNTER = itertools.count()
 UNBOUND = {"Generation", "Indexed"}  # of the installation, not of a matter
@@ -57,8 +57,8 @@ def row_of(model: type[models.Model], world: World) -> models.Model:
     name = model.__name__
     if name not in world.rows:
         values = {each.name: value_of(each, world) for each in model._meta.concrete_fields if is_needed(each)}
-        if model is Wall:
-            values["user"] = User.objects.create_user(f"behind wall {next(COUNTER)}")
+        if model in {Wall, ServiceAccount}:  # not its owner's
+            values["user"] = User.objects.create_user(f"of {name} {next(COUNTER)}")
         with transaction.atomic():
             world.rows[name] = model._default_manager.create(**values)
     return world.rows[name]
