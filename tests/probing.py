@@ -154,7 +154,8 @@ class Stage:
             return [self.foreign.matter.name, *self.ids["foreign"].values(), PERSON]
         if probe.persona == "admin" and path.startswith("/admin/"):
             named = [self.ids["foreign"][name] for name in ("matter_id", "wall_id")]
-            return [self.foreign.matter.name, *named, PERSON, f"{TELL} reason", f"{TELL} notice"]
+            said = [f"{TELL} {name}" for name in ("reason", "notice", "purpose")]  # of walls, of programs
+            return [self.foreign.matter.name, *named, PERSON, *said]
         is_of_people = path.endswith(("/access/", "/walls/", "/groups"))
         return [f"{PERSON} group"] if is_of_people and probe.persona in MANAGERS else []
 
