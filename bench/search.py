@@ -23,6 +23,7 @@ import psutil
 
 from bench import growth
 from bench.figure import Figure
+from bench.serving import environment, serving
 from bench.words import Speaker
 
 SIZES = [int(size) for size in os.environ.get("PINCITE_BENCH_PASSAGES", "20000 50000 100000 200000").split()]
@@ -77,12 +78,34 @@ def _measure(directory: Path) -> list[Figure]:
     person, _ = User.objects.get_or_create(username="bench")
     filling = _begin(Matter.objects.first() or matters.create("Bench", person))
     points = [_at(size, filling, person, directory) for size in SIZES]
-    engines.close()
+    engines.close()  # the service opens the index next
     growth.draw(_known(points, directory))
     written = [
         Figure("index: points written, graph built", filling.written / filling.seconds, "points/s")
     ] * bool(filling.written)
-    return [*(figure for point in points for figure in _figures(point)), *written]
+    figures = (figure for point in points for figure in _figures(point))
+    return [*figures, _over_http(filling, directory), *written]
+
+
+def _over_http(filling: Filling, directory: Path) -> Figure:
+    """The service on the same data, one question after the other."""
+    from django.contrib.auth.models import User
+
+    from knowledge.models import Membership
+
+    with serving(environment(directory)) as service, service.client as client:
+        Membership.objects.get_or_create(matter=filling.matter, user=User.objects.get(username="admin"))
+        address = f"/matters/{filling.matter.pk}/search"
+
+        def ask(query: str) -> None:
+            client.get(address, params={"q": query}).raise_for_status()
+
+        ask("warm")
+        queries = [_question(place, filling) for place in range(QUERIES)]
+        times = [1000 * _seconds(lambda query=query: ask(query)) for query in queries]
+    passages = filling.documents * PER_DOCUMENT
+    p95, goal = statistics.quantiles(times, n=20)[-1], "<= 60" if passages <= GOAL_AT else ""
+    return Figure(f"search: {passages:,} passages, over HTTP, p95", p95, "ms", goal)
 
 
 def _known(points: list[growth.Point], directory: Path) -> list[growth.Point]:

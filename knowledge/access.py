@@ -328,7 +328,7 @@ def narrowed(scope: Scope, document_ids: Iterable[UUID]) -> Scope:
 
 def documents_in(scope: Scope) -> QuerySet[Document]:
     """The documents of a scope that the person may read now: the second lock of what asks the rows."""
-    rows = Document.objects.filter(matter_id__in=scope.matter_ids, matter__in=open_to(scope.user_id))
+    rows = Document.objects.filter(matter_id__in=scope.matter_ids & open_ids(scope.user_id))
     return rows if scope.document_ids is None else rows.filter(pk__in=scope.document_ids)
 
 
