@@ -20,8 +20,8 @@ LONGEST_QUERY = 2_000
 MOST_RESULTS = 200
 SPARE = 20
 # What each half of a query brings, however many results are wanted: what is measured of 128 holds for ten. In
-# documents that are meant or picked, most of what they have.
-CANDIDATES, CANDIDATES_INSIDE = 240, 480
+# documents that are meant or picked, all that they have: a contract is seldom longer than 1,000 passages.
+CANDIDATES, CANDIDATES_INSIDE = 240, 1_000
 
 
 @dataclass(frozen=True)
