@@ -18,6 +18,7 @@ BENCHMARKS = {
     "local": "bench.local",
     "service": "bench.service",
     "signing_in": "bench.signing_in",
+    "injection": "bench.injection",
     "walls": "bench.walls",
 }
 

@@ -13,7 +13,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from inference.errors import InferenceError
-from knowledge import access, answers, streams, writing
+from knowledge import access, answers, markdown, streams, writing
 from knowledge.api import cursors, idempotency
 from knowledge.api.auth import person_of, watch
 from knowledge.draft import Event, told
@@ -71,7 +71,7 @@ class ChatMessageOut(Schema):
     content: str
 
 
-class ChoiceOut(Schema):
+class ChatChoiceOut(Schema):
     index: int = 0
     message: ChatMessageOut
     finish_reason: str = Field("stop", examples=["stop"])
@@ -82,7 +82,7 @@ class ChatOut(Schema):
     object: str = Field("chat.completion", examples=["chat.completion"])
     created: int
     model: str
-    choices: list[ChoiceOut]
+    choices: list[ChatChoiceOut]
     citations: list[dict[str, Any]] = Field(description="Document, page, span and verbatim quote of each.")
 
 
@@ -99,7 +99,11 @@ def list_models(request: HttpRequest, place: Query[cursors.Place]) -> ModelsOut:
     openapi_extra={"responses": {200: {"content": {"text/event-stream": {"schema": {"type": "string"}}}}}},
 )
 def complete(request: HttpRequest, body: ChatIn) -> HttpResponseBase | ChatOut:
-    """Sentences carry the numbers of their citations; one that the sources do not carry says so."""
+    """Sentences carry the numbers of their citations; one that the sources do not carry says so.
+
+    For windows that render Markdown: what documents and the model say is escaped, so that no link or image of
+    theirs is alive. The `citations` hold every quote as the source has it.
+    """
     person = person_of(request)
     matter = access.matter_for(person, _matter_id(body.model))
     idempotency.about(request, matter)
@@ -135,7 +139,7 @@ def _whole(answer: Answer, model: str) -> ChatOut:
     cited = [told(row) for row in answer.citations.select_related("version__document")]
     said = [_sentence(row["text"], row["citations"]) for row in answer.sentences]
     content = " ".join(said) + _sources(cited) or answer.reason
-    choice = ChoiceOut(
+    choice = ChatChoiceOut(
         index=0, message=ChatMessageOut(role="assistant", content=content), finish_reason="stop"
     )
     return ChatOut(
@@ -150,14 +154,15 @@ def _whole(answer: Answer, model: str) -> ChatOut:
 
 def _sentence(text: str, numbers: Iterable[int]) -> str:
     marks = "".join(f" [{number}]" for number in numbers)
-    return text + (marks or UNVERIFIED)
+    return markdown.plain(text) + (marks or UNVERIFIED)
 
 
 def _sources(cited: list[dict[str, Any]]) -> str:
     if not cited:
         return ""
     lines = [
-        f"[{row['number']}] {row['document']}, {at(row['page_label'])}: “{row['quote']}”" for row in cited
+        markdown.plain(f"[{row['number']}] {row['document']}, {at(row['page_label'])}: “{row['quote']}”")
+        for row in cited
     ]
     return "\n\nSources:\n" + "\n".join(lines)
 
