@@ -24,7 +24,12 @@ _HEADING = re.compile(
     r"(?P<mark>#{1,6}\s+|(?:ARTICLE|Article|SECTION|Section|SCHEDULE|Schedule|EXHIBIT|Exhibit|ANNEX|Annex)\s+"
     r"[\dIVXLA-Z]+|\d{1,3}(?:\.\d{1,3}){0,3}\.?\s+)?(?P<title>.*)"
 )
-_CONTINUES = re.compile(r",|\)|\s*[a-z]")
+# "Schedule 4, the Buyer shall": a line of a sentence that speaks of a part, not the heading of one.
+_MENTION = re.compile(
+    r"(?:ARTICLE|Article|SECTION|Section|SCHEDULE|Schedule|EXHIBIT|Exhibit|ANNEX|Annex)\s+(?:[\d.]+|[IVXL]+|[A-Z])\b"
+    r"(?:,|\)|\s+(?:of|to|in|and|or|for|with|by|as|on|is|are|was|has|have|shall|will|may|must|does|do|which|that"
+    r"|above|below|hereof|hereto|applies|apply|provides|says|states)\b)"
+)
 _SENTENCE_END = re.compile(r"[.;!?:]['\"”’)]*\s")
 LONGEST_HEADING = 90
 DEEPEST = 3
@@ -201,8 +206,8 @@ def _is_heading(line: str) -> bool:
     letters = [char for char in title if char.isalpha()]
     if mark and mark.startswith("#"):
         return True
-    if mark and not mark[0].isdigit():  # "Schedule 4, the Buyer shall": a line of a sentence
-        return not title.endswith(".") and not _CONTINUES.match(title)
+    if mark and not mark[0].isdigit():
+        return not title.endswith(".") and not _MENTION.match(line)
     capital = bool(letters) and all(char.isupper() for char in letters)
     if mark:
         return len(title) <= 60 and bool(letters) and title[0].isupper() and not title.endswith((".", ":"))

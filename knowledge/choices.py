@@ -19,7 +19,8 @@ MOST = 8  # documents offered
 LEAST_NAME = 2  # words: “lease.pdf” is what many are called
 _QUESTION = re.compile(
     r"\s*(?:who|whom|whose|what|when|where|which|why|how|is|are|was|were|do|does|did|has|have|had|can|could"
-    r"|may|must|shall|should|will|would)\b",
+    r"|may|must|shall|should|will|would|tell|give|show|list|name|find|state|explain|describe|summari[sz]e|outline"
+    r"|identify|compare|quote|calculate|check|please)\b",
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w+")

@@ -5,7 +5,7 @@ Everything needed is in memory; the database is not touched while the model talk
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,8 @@ MARKERS = re.compile(rf"(?:{MARKER.pattern})*")
 # The model says, as it was told to, that it found no answer: no claim, so no citation is missed.
 SILENT = re.compile(r"the sources do not (?:say|answer|state|mention|provide|contain)\b", re.IGNORECASE)
 NUMBER = re.compile(r"\d+(?:st|nd|rd|th)?")
-LOOKED_BACK, LONGEST_ROUND, ROUNDS = 600, 8, 4  # characters; words; how often they stand one after the other
+# Characters; words; how often they stand one after the other; letters in all, for "2, 3, 4, 5" is a list.
+LOOKED_BACK, LONGEST_ROUND, ROUNDS, LEAST_LETTERS = 600, 8, 4, 30
 OPEN_MARKER = re.compile(r"\[[\d,;\s]*$")
 
 
@@ -87,9 +88,7 @@ class Draft:
     def _is_stuck(self) -> bool:
         """Whether the sentence under way says the same few words over and over, numbers apart."""
         words = NUMBER.sub("0", self.said[-LOOKED_BACK:]).split()
-        return any(
-            words[-length:] * ROUNDS == words[-length * ROUNDS :] for length in range(1, LONGEST_ROUND + 1)
-        )
+        return any(_is_round(words, length) for length in range(1, LONGEST_ROUND + 1))
 
     @property
     def _has_left_the_sources(self) -> bool:
@@ -138,6 +137,13 @@ def _each_once(written: list[dict[str, Any]]) -> list[dict[str, Any]]:
             return written[:place]
         said.add(_bare(sentence["text"]))
     return written
+
+
+def _is_round(words: Sequence[str], length: int) -> bool:
+    """Whether the last words are the same `length` words in turn."""
+    last = words[-length * ROUNDS :]
+    letters = sum(char.isalpha() for char in "".join(last))
+    return list(last[-length:]) * ROUNDS == last and letters >= LEAST_LETTERS
 
 
 def _bare(text: str) -> str:

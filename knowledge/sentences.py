@@ -20,7 +20,8 @@ _BORDER = re.compile(
     r"|#{1,6}\s|(?:From|To|Cc|Bcc|Date|Sent|Subject):\s))"
 )
 _LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]*)\.['\"”’)\]]*$")
-_NUMBER = re.compile(r"\s*\(?\d{1,3}\.")  # of a clause or a list item, at its beginning: no end of a sentence
+# Of a clause or a list item, where one begins; or behind "no.": no end of a sentence.
+_NUMBER = re.compile(r"(?:^|[:;,]\s|\b(?:[Nn][or]s?\.|and|or)\s)\s*\(?\d{1,3}\.$")
 _OPENS_SENTENCE = re.compile(r"\s*['\"“‘(\[]*[A-Z0-9§•(\-]")
 LONGEST = 600
 
@@ -65,7 +66,7 @@ def _is_border(text: str, start: int, border: re.Match[str]) -> bool:
     word = _LAST_WORD.search(text, max(start, border.end() - 20), border.end())
     if word is None:
         line = max(start, text.rfind("\n", 0, border.end()) + 1)
-        return not _NUMBER.fullmatch(text, line, border.end())
+        return not _NUMBER.search(text[line : border.end()])
     return word.group(1).lower() not in ABBREVIATIONS and len(word.group(1)) > 1
 
 

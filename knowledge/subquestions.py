@@ -133,9 +133,16 @@ def _compared(plain: str, documents: Sequence[str]) -> Plan | None:
     aspect = _ASPECT.search(two)
     if aspect and not what:
         two, what = two[: aspect.start()], aspect["what"]
-    said_of = [*_SEVERAL.split(said["one"]), *_SEVERAL.split(_SAYING.sub("", two))]
-    things = [thing for each in said_of if (thing := _ITEM.sub("", each).strip())]
+    things = [thing for each in (said["one"], _SAYING.sub("", two)) for thing in _things(each, documents)]
     return Plan(Shape.COMPARE, [_part(thing, what, documents) for thing in things[:MOST]])
+
+
+def _things(said: str, documents: Sequence[str]) -> list[str]:
+    """What is named here; several only where each is a document: "terms and conditions" stays whole."""
+    whole = _ITEM.sub("", said).strip()
+    several = [_ITEM.sub("", each).strip() for each in _SEVERAL.split(said)]
+    is_list = not _named(whole, documents) and all(_named(each, documents) for each in several)
+    return several if is_list else [whole]
 
 
 def _part(thing: str, what: str, documents: Sequence[str]) -> Part:

@@ -170,6 +170,7 @@ def test_nothing_is_asked_back_where_it_is_plain_what_is_meant(people, deeds):
 
 def test_words_that_are_no_question_are_not_asked_back(people, deeds):
     assert offered(people, "rent due") == []
+    assert set(offered(people, "Tell me when the rent is due")) == set(deeds.values())
 
 
 def test_the_whole_name_of_a_file_names_it_in_small_letters_too(people, deeds):

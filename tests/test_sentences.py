@@ -24,6 +24,8 @@ def texts(text: str) -> list[str]:
             "Weigh it as in Schedule 4. “Losses” means loss.",
             ["Weigh it as in Schedule 4.", "“Losses” means loss."],
         ),
+        ("It lists: 1. Rent is due; 2. Rates are not.", ["It lists: 1. Rent is due; 2. Rates are not."]),
+        ("As in no. 5. Otherwise it ends.", ["As in no. 5. Otherwise it ends."]),
         ("It is so.\n12. Term. It runs on.", ["It is so.", "12. Term.", "It runs on."]),
         ("Heading\n\nThe text goes on", ["Heading", "The text goes on"]),
         ("A price of EUR 4.5 million is due.", ["A price of EUR 4.5 million is due."]),

@@ -40,6 +40,15 @@ def test_what_is_compared_has_a_heading_each(question, labels):
     assert [part.label for part in made.parts] == labels
 
 
+def test_terms_and_conditions_are_one_thing():
+    paths = [*PATHS, "terms-and-conditions.pdf"]
+    made = plan("How do the terms and conditions differ from the supply agreement on price?", paths)
+    assert made.parts == [
+        Part("terms and conditions", "price", "terms-and-conditions.pdf"),
+        Part("supply agreement", "price", "supply-agreement.pdf"),
+    ]
+
+
 def test_a_name_that_several_documents_have_leads_to_none():
     made = plan("Compare the mail with the supply agreement on price", [*PATHS, "mail-atomiser.eml"])
     assert [part.document for part in made.parts] == ["", "supply-agreement.pdf"]

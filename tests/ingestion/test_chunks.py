@@ -98,6 +98,21 @@ def test_a_line_of_a_sentence_is_no_heading_although_it_begins_like_one(line):
     assert {passage.heading for passage in passages} == {"ARTICLE 9 – TESTS"}
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Article One",
+        "Section Two – Terms",
+        "Exhibit Form of Notice",
+        "Schedule Definitions",
+        "Article 5 definitions",
+    ],
+)
+def test_a_part_may_be_named_in_words(line):
+    _, passages, _ = checked([f"{line}\nThe tenant pays the rent on the first day of the month.\n"], 100, 0)
+    assert passages[0].heading == line
+
+
 def test_a_long_clause_is_cut_at_sentences_that_stand_in_both_halves():
     text = "1.1 " + " ".join(f"Sentence number {number} is here." for number in range(60)) + "\n"
     _, passages, _ = checked([text], 400, 100)
