@@ -2,6 +2,7 @@
 
 import atexit
 import json
+import logging
 import socket
 import subprocess
 import sys
@@ -9,8 +10,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from threading import Lock
 
+from ingestion.parse import exchange
+
+logger = logging.getLogger(__name__)
+
 NURSERY = Path(__file__).parent / "parse" / "nursery.py"
 MOST_CHILDREN = 500  # of one nursery: its children share where things are in memory, so it does not get old
+START_SECONDS = 60.0  # a nursery that is just importing a library answers late
 END_SECONDS = 10.0
 GONE = -9  # as of a process that was killed: whoever could have told was killed too
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "OMP_NUM_THREADS": "2", "OPENBLAS_NUM_THREADS": "1"}
@@ -51,6 +57,8 @@ class Child:
 class _Nursery:
     def __init__(self) -> None:
         self._service, theirs = socket.socketpair()
+        self._service.settimeout(START_SECONDS)
+        self._sending = Lock()
         with theirs:
             self._process = subprocess.Popen(
                 [sys.executable, "-I", "-X", "utf8", str(NURSERY)],
@@ -62,22 +70,34 @@ class _Nursery:
             )
         self.children = 0
 
-    def fork(self) -> socket.socket:
-        """The socket of a new keeper. Raises ConnectionError where the nursery is gone."""
+    @property
+    def is_fit(self) -> bool:
+        return self.children < MOST_CHILDREN and self._process.poll() is None
+
+    def fork(self, request: bytes) -> socket.socket:
+        """The socket of a keeper that has taken the request. Raises OSError where none does."""
         ours, theirs = socket.socketpair()
+        ours.settimeout(START_SECONDS)
         try:
-            with theirs:
+            with theirs, self._sending:
                 socket.send_fds(self._service, [b"+"], [theirs.fileno()])
+            ours.sendall(request)
+            if ours.recv(len(exchange.TAKEN)) != exchange.TAKEN:
+                raise ConnectionResetError("The nursery ended before it took the request.")
         except OSError:
             ours.close()
             raise
-        self.children += 1
         return ours
 
     def close(self) -> None:
         """Its children stay."""
-        self._service.close()
-        self._process.wait()
+        with self._sending:
+            self._service.close()
+        try:
+            self._process.wait(END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
 
 
 _lock = Lock()
@@ -85,24 +105,42 @@ _open: list[_Nursery] = []
 
 
 def fork(program: Path, limits: Mapping[str, int], words: Sequence[str], scratch: Path) -> Child:
-    """Run a Python program with these words in a scratch folder, in a fork of a warm interpreter."""
+    """Run a Python program with these words in a scratch folder, in a fork of a warm interpreter.
+
+    A nursery that was lost is replaced, once. Raises OSError where the next one is lost too.
+    """
+    (scratch / exchange.COMPLAINTS).touch(0o600)
     wanted = {"program": str(program), "limits": limits, "words": words, "scratch": str(scratch)}
-    with _lock:
-        try:
-            link = _nursery().fork()
-        except ConnectionError:
-            _close()
-            link = _nursery().fork()
-    link.sendall(json.dumps(wanted).encode() + b"\n")
-    return Child(link)
+    request = json.dumps(wanted).encode() + b"\n"
+    try:
+        return _fork(request)
+    except OSError as error:
+        logger.warning("The nursery of parsers was lost, another one begins: %s", error)
+        return _fork(request)
+
+
+def _fork(request: bytes) -> Child:
+    nursery = _nursery()
+    try:
+        return Child(nursery.fork(request))
+    except OSError:
+        with _lock:
+            if nursery in _open:
+                _open.remove(nursery)
+        nursery.close()
+        raise
 
 
 def _nursery() -> _Nursery:
-    if _open and _open[0].children >= MOST_CHILDREN:
-        _close()
-    if not _open:
-        _open.append(_Nursery())
-    return _open[0]
+    """The one that serves; begun anew where it is old or has ended."""
+    with _lock:
+        left = [nursery for nursery in _open if not nursery.is_fit]
+        _open[:] = [nursery for nursery in _open if nursery.is_fit] or [_Nursery()]
+        serving = _open[0]
+        serving.children += 1
+    for nursery in left:
+        nursery.close()
+    return serving
 
 
 @atexit.register

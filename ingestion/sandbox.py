@@ -8,8 +8,6 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -88,10 +86,12 @@ def parse_in_child(
 @cache
 def protections() -> list[str]:
     """The protections that are active on this machine; said once in the log."""
-    limits = json.dumps({**Limits().of_child(), "parent": os.getpid()})
-    command = [sys.executable, "-I", "-X", "utf8", str(CHILD), limits]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    active: list[str] = json.loads(done.stdout)
+    scratch = Path(tempfile.mkdtemp(prefix="pincite-parse-"))
+    try:
+        _run([], scratch, Limits(), lambda: False)
+        active: list[str] = json.loads(exchange.take(scratch, exchange.PROTECTIONS))
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
     if "no network" not in active:
         active.append("network NOT cut off: the kernel forbids it")
     level = logging.WARNING if "NOT" in active[-1] else logging.INFO
@@ -136,13 +136,21 @@ def _last_sign(scratch: Path) -> float:
 
 def _log_complaints(scratch: Path) -> None:
     """What a parser that ended well had to say of itself."""
-    told = exchange.take(scratch, exchange.COMPLAINTS)[-4000:].decode("utf-8", errors="replace")
+    told = _complaint(scratch)
     if "Traceback" in told:
         logger.warning("A parser stumbled: %s", told)
 
 
+def _complaint(scratch: Path) -> str:
+    """The end of what the child wrote to its standard error; nothing where it took that file away."""
+    try:
+        return exchange.take(scratch, exchange.COMPLAINTS)[-4000:].decode("utf-8", errors="replace")
+    except (OSError, ValueError):
+        return ""
+
+
 def _cause(code: int, scratch: Path) -> ParserKilled:
-    complaint = exchange.take(scratch, exchange.COMPLAINTS)[-2000:].decode("utf-8", errors="replace")
+    complaint = _complaint(scratch)
     logger.warning("A parser ended with %s: %s", code, complaint)
     if any(
         word in complaint for word in ("MemoryError", "bad_alloc", "Cannot allocate memory", "Out of memory")

@@ -43,8 +43,8 @@ def running(*, broker: bool = settings.EMBEDDED_BROKER, work: bool = True) -> It
         if broker and work:
             child.start()
             stack.callback(child.stop)
-        logger.info("Parser sandbox: %s", ", ".join(sandbox.protections()))
         if work:
+            sandbox.protections()
             if not settings.INDEX.url:  # the embedded index has one owner: nobody else can be working
                 jobs.release_interrupted()
             stack.enter_context(_worker())

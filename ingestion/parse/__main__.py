@@ -1,7 +1,7 @@
 """The child of the sandbox: `python -I __main__.py LIMITS FILE NAME OCR PAGES`, in its own scratch folder.
 
 It confines itself before it looks at the file, and leaves its result in the scratch folder. With no FILE it
-prints which protections this machine allows.
+leaves there which protections this machine allows.
 """
 
 import json
@@ -28,7 +28,7 @@ def _file(path: str, name: str, ocr: str, only: str) -> File:
 def main() -> None:
     active = confine(json.loads(sys.argv[1]), [Path(word) for word in sys.argv[2:3]])
     if len(sys.argv) == 2:
-        sys.stdout.write(json.dumps(active))
+        Path(exchange.PROTECTIONS).write_text(json.dumps(active))
         return
     scratch = Path.cwd()
     progress.begin(scratch)

@@ -15,6 +15,8 @@ from ingestion.parse.parsed import Attachment, Kind, Page, Parsed, Refusal
 
 RESULT = "result.json"
 COMPLAINTS = "stderr"
+PROTECTIONS = "protections.json"
+TAKEN = b"+"  # what a keeper says first
 PASSWORD = "password"  # noqa: S105 - the name of a file
 OUT_OF_MEMORY = "Reading the file needed more memory than is allowed."
 MOST_BYTES = 512 * 1024**2

@@ -33,12 +33,14 @@ MOST_FILES = 1024  # that may be open here
 def main() -> None:
     """Fork a keeper for every socket that comes, until the service is gone; import parsers in between."""
     service = socket.socket(fileno=os.dup(0))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    os.dup2(nothing, 0)  # a keeper that had the service's socket would seem to be a nursery
+    os.close(nothing)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are not waited for
     wanted = ["ingestion.parse.confine", *(module for module, _ in PARSERS.values())]
     while True:
         while wanted and not _has_come(service):
-            with suppress(ImportError):  # the child that needs it will say so
-                importlib.import_module(wanted.pop(0))
+            _import(wanted.pop(0))
         gc.freeze()  # what is not collected is not written to, and stays shared with the children
         _, sockets, _, _ = socket.recv_fds(service, 1, 1)
         if not sockets:
@@ -49,6 +51,14 @@ def main() -> None:
         os.close(sockets[0])
 
 
+def _import(module: str) -> None:
+    try:
+        importlib.import_module(module)
+    except Exception as error:  # noqa: BLE001 - whatever a library does: the child that needs it will say so
+        sys.stderr.write(f"A parser cannot be loaded: {module}: {type(error).__name__}: {error}\n")
+        sys.stderr.flush()
+
+
 def _has_come(service: socket.socket) -> bool:
     waiting = select.poll()
     waiting.register(service, select.POLLIN)
@@ -56,36 +66,41 @@ def _has_come(service: socket.socket) -> bool:
 
 
 def _keep(link: socket.socket) -> None:
-    """Fork the child, end it when nobody wants it any more, and say how it ended."""
+    """Take a request, fork the child, end it when nobody wants it any more, and say how it ended."""
     os.setsid()
     ended, told = os.pipe()
     os.set_blocking(told, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # what counts is the byte that is written when it comes
     signal.set_wakeup_fd(told)
     with link.makefile("rb") as request:
-        wanted = json.loads(request.readline())
+        line = request.readline()
+    try:
+        link.sendall(exchange.TAKEN)
+    except ConnectionError:
+        return  # nobody waits any more
+    wanted = json.loads(line)
     wanted["limits"]["parent"] = os.getpid()
     child = os.fork()
     if child == 0:
         signal.set_wakeup_fd(-1)
         _end_after(partial(_become, **wanted))
-    with suppress(ProcessLookupError, PermissionError):
-        os.setpgid(child, child)  # as it does itself; who comes first does not matter
     waiting = select.poll()
     waiting.register(link, select.POLLIN)
     waiting.register(ended, select.POLLIN)
     waiting.poll()
-    os.killpg(child, signal.SIGKILL)  # of one that has ended by itself: what it left running
+    with suppress(ProcessLookupError):  # it may not have a group yet
+        os.killpg(child, signal.SIGKILL)  # of one that has ended by itself: what it left running
+    os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
     with suppress(BrokenPipeError):
         link.sendall(b"%d" % os.waitstatus_to_exitcode(status))
 
 
 def _become(program: str, limits: dict[str, int], words: list[str], scratch: str) -> None:
-    """Run this program in the scratch folder, with nothing open and a process group of its own."""
-    os.setpgid(0, 0)
+    """Run this program in the scratch folder, with nothing open and in a session that it cannot leave."""
+    os.setsid()
     os.chdir(scratch)
-    complaints = os.open(exchange.COMPLAINTS, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    complaints = os.open(exchange.COMPLAINTS, os.O_WRONLY)
     nothing = os.open(os.devnull, os.O_RDWR)
     for place, opened in enumerate((nothing, nothing, complaints)):
         os.dup2(opened, place)

@@ -1,10 +1,12 @@
 """The warm interpreter that parsers are forked from: it may end at any moment; its children share nothing."""
 
 import json
+import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Timer
 
 import psutil
 import pytest
@@ -42,6 +44,11 @@ def nurseries(process: psutil.Process) -> list[psutil.Process]:
     return [each for each in process.children() if children.NURSERY.name in " ".join(each.cmdline())]
 
 
+def read_at_once(letter: Path) -> str:
+    """What is read of it, by the first child that is asked and without waiting out a silence."""
+    return sandbox.parse_in_child(letter, letter.name, sandbox.Limits(silent_seconds=20)).pages[0].text
+
+
 def run(program: str, folder: Path, *words: str) -> int | None:
     """The exit status of a program that is no parser."""
     (folder / "program.py").write_text(program)
@@ -69,6 +76,98 @@ def test_one_that_was_killed_is_replaced(letter):
     nursery.kill()
     time.sleep(0.05)
     assert sandbox.parse_in_child(letter, letter.name).pages[0].text == "The rent is due.\n"
+
+
+def test_one_that_was_killed_is_replaced_while_a_child_of_it_still_runs(tmp_path, letter):
+    (tmp_path / "sleeper.py").write_text("import time\ntime.sleep(60)")
+    older = children.fork(tmp_path / "sleeper.py", LIMITS, [], tmp_path)
+    [nursery] = nurseries(psutil.Process())
+    nursery.kill()
+    try:
+        assert read_at_once(letter) == "The rent is due.\n"
+        assert older.wait(0.01) is None
+    finally:
+        older.close()
+
+
+def test_a_request_that_a_lost_nursery_did_not_take_is_made_anew(letter):
+    read_at_once(letter)
+    [nursery] = nurseries(psutil.Process())
+    opened = psutil.Process().num_fds()
+    nursery.suspend()
+    killer = Timer(0.3, nursery.kill)
+    killer.start()
+    assert read_at_once(letter) == "The rent is due.\n"
+    killer.join()
+    assert psutil.Process().num_fds() == opened
+
+
+def test_an_old_one_that_does_not_end_is_killed(letter, monkeypatch):
+    read_at_once(letter)
+    [nursery] = nurseries(psutil.Process())
+    nursery.suspend()
+    monkeypatch.setattr(children, "END_SECONDS", 0.1)
+    monkeypatch.setattr(children, "MOST_CHILDREN", 1)
+    assert read_at_once(letter) == "The rent is due.\n"
+    assert not nursery.is_running()
+
+
+def test_a_parser_that_cannot_be_loaded_is_no_harm_to_the_others(letter, tmp_path, monkeypatch, capfd):
+    (tmp_path / "broken.py").write_text("raise RuntimeError('no such processor')")
+    (tmp_path / "breaking_nursery.py").write_text(
+        f"import sys\nsys.path[:0] = [{str(ROOT)!r}, {str(tmp_path)!r}]\n"
+        "from ingestion.parse import nursery\n"
+        "nursery.PARSERS = {'broken': ('broken', 'parse'), **nursery.PARSERS}\nnursery.main()"
+    )
+    children._close()
+    monkeypatch.setattr(children, "NURSERY", tmp_path / "breaking_nursery.py")
+    assert read_at_once(letter) == "The rent is due.\n"
+    said = ""
+
+    def has_said() -> bool:
+        nonlocal said
+        said += capfd.readouterr().err
+        return "broken: RuntimeError: no such processor\n" in said
+
+    until(has_said)
+    assert read_at_once(letter) == "The rent is due.\n"
+    assert said.count("broken") == 1
+    children._close()
+
+
+def test_a_child_cannot_leave_what_is_killed(tmp_path):
+    program = """
+import os, time
+try:
+    os.setpgid(0, os.getppid())
+except PermissionError:
+    pass
+open("pid", "w").write(str(os.getpid()))
+time.sleep(60)
+"""
+    (tmp_path / "program.py").write_text(program)
+    child = children.fork(tmp_path / "program.py", LIMITS, [], tmp_path)
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    pid = int((tmp_path / "pid").read_text())
+    child.close()
+    assert child.wait(0) == -signal.SIGKILL
+    assert not psutil.pid_exists(pid)
+
+
+@pytest.mark.parametrize("trick", ["os.unlink('stderr')", "os.unlink('stderr'); os.mkfifo('stderr')"])
+def test_a_crash_that_took_its_complaints_away_is_a_crash(tmp_path, monkeypatch, letter, trick):
+    (tmp_path / "program.py").write_text(f"import os\n{trick}\nos.abort()")
+    monkeypatch.setattr(sandbox, "CHILD", tmp_path / "program.py")
+    with pytest.raises(ParserKilled) as error:
+        read_at_once(letter)
+    assert error.value.code == "crashed"
+
+
+def test_protections_are_measured_where_parsers_run(tmp_path, monkeypatch):
+    program = "open('protections.json', 'w').write('[\"' + open('/proc/self/cmdline').read()[-10:-1] + '\"]')"
+    (tmp_path / "program.py").write_text(program)
+    monkeypatch.setattr(sandbox, "CHILD", tmp_path / "program.py")
+    assert sandbox.protections.__wrapped__()[0] == children.NURSERY.name[-9:]
 
 
 def test_a_killed_keeper_is_a_crash_of_the_parser(tmp_path, monkeypatch, letter):
