@@ -46,10 +46,15 @@ def base(url: str) -> str:
     return url.rstrip("/").removesuffix("/v1")
 
 
+def host_of(url: str) -> str:
+    """Host and port, as they may be shown: without the name and password that an address can hold."""
+    return urlsplit(url).netloc.rpartition("@")[2]
+
+
 @contextmanager
 def typed_errors(url: str) -> Iterator[None]:
     """Turn httpx's errors into ours."""
-    host = urlsplit(url).netloc
+    host = host_of(url)
     try:
         yield
     except httpx.TimeoutException as error:
@@ -77,11 +82,18 @@ def problem(host: str, status: int, body: str, retry_after: str | None = None) -
     return InferenceError(f"The inference server at {host} refused the request ({status}). {reason}".strip())
 
 
+def without_key(body: str, authorization: str) -> str:
+    """What a server says, but for the key that was sent: some repeat it when they refuse it."""
+    key = authorization.partition(" ")[2]
+    return body.replace(key, "…") if key else body
+
+
 def raise_for_status(response: httpx.Response) -> None:
     """The body must have been read."""
     if response.status_code != httpx.codes.OK:
         waiting = response.headers.get("retry-after")
-        raise problem(response.url.netloc.decode(), response.status_code, response.text, waiting)
+        body = without_key(response.text, response.request.headers.get("authorization", ""))
+        raise problem(response.url.netloc.decode(), response.status_code, body, waiting)
 
 
 def parse(body: str | bytes, host: str) -> dict[str, Any]:
@@ -103,7 +115,7 @@ def request(
     with typed_errors(url):
         response = client.request(method, path, json=body)
     raise_for_status(response)
-    return parse(response.content, urlsplit(url).netloc)
+    return parse(response.content, host_of(url))
 
 
 def models(client: httpx.Client) -> list[dict[str, Any]]:

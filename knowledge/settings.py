@@ -271,4 +271,6 @@ LOGGING = {
     "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain", "stream": sys.stderr}},
     "root": {"handlers": ["console"], "level": env.text("PINCITE_LOG_LEVEL", "WARNING")},
+    # At lower levels these write whole addresses and headers, with the secrets in them.
+    "loggers": {name: {"level": "WARNING"} for name in ("httpx", "httpcore")},
 }

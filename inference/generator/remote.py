@@ -6,7 +6,6 @@ import re
 from collections.abc import AsyncIterator, Callable, Sequence
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 from weakref import finalize
 
 import httpx
@@ -27,7 +26,7 @@ class RemoteGenerator:
 
     def __init__(self, config: GeneratorConfig) -> None:
         self._config = config
-        self._host = urlsplit(config.url).netloc
+        self._host = wire.host_of(config.url)
         self._options = wire.client_options(config.url, config.api_key, config.timeout_seconds)
         self._client = httpx.Client(**self._options)
         finalize(self, self._client.close)
@@ -134,7 +133,8 @@ class RemoteGenerator:
             return event
         error = event["error"]
         code = error.get("code") if isinstance(error, dict) else None
-        raise wire.problem(self._host, code if isinstance(code, int) else 503, data)
+        told = wire.without_key(data, str(self._options["headers"].get("Authorization", "")))
+        raise wire.problem(self._host, code if isinstance(code, int) else 503, told)
 
     def _event(self, event: dict[str, Any]) -> tuple[str, bool]:
         """Text of one event, and whether it ends the answer."""

@@ -103,6 +103,24 @@ def test_each_status_has_its_error(status, body, kind, words):
             assert type(caught.value) is kind
 
 
+def embedded(url, api_key=""):
+    return open_embedder(EmbedderConfig(url, "m", api_key)).embed_query("rent")
+
+
+@pytest.mark.parametrize("call", [answer, embedded])
+@pytest.mark.parametrize("status", [401, 400, 500])
+def test_an_error_tells_neither_the_key_nor_the_password_in_the_address(call, status):
+    """Some servers repeat the key that they refuse; errors are shown to people and stored."""
+    with replying(JSONResponse({"error": {"message": "Incorrect key: planted-key"}}, status)) as url:
+        with pytest.raises(InferenceError, match="Incorrect key: …") as caught:
+            call(url, api_key="planted-key")
+        assert "planted" not in str(caught.value)
+    for address in (url, closed_port()):
+        with pytest.raises(InferenceError) as caught:
+            call(address.replace("://", "://planted:planted-word@"))
+        assert "planted" not in str(caught.value)
+
+
 def test_a_busy_server_says_when_to_come_back():
     with replying(JSONResponse({}, 429, {"Retry-After": "7"})) as url, pytest.raises(Unavailable) as caught:
         answer(url)
