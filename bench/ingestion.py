@@ -1,8 +1,10 @@
 """Reading and embedding in process, beside the libraries alone on the same files.
 
-Processor seconds, of interleaved rounds: they hold on a machine that has other work to do too.
+Processor seconds, of interleaved rounds: they hold on a machine that has other work to do too. For a query,
+for which a person waits, the median of what the clock says.
 """
 
+import statistics
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from bench.figure import Figure
 
 ROUNDS = 2
+QUERIES = 60
 SCAN = "ostrevane-letter.pdf"
 PLUMBED = 3  # pages that the slow reader reads
 
@@ -57,14 +60,14 @@ def embedding() -> list[Figure]:
     library: Any = SentenceTransformer(str(place), device="cpu", local_files_only=True)
     embedder = open_embedder(EmbedderConfig())
     question = "When may the buyer terminate, and with what notice?"
-    ours, alone, query = best(
+    ours, alone = best(
         lambda: embedder.embed_passages(texts),
         lambda: library.encode(texts, show_progress_bar=False),
-        lambda: embedder.embed_query(question),
     )
+    query = statistics.median(seconds(lambda: embedder.embed_query(question)) for _ in range(QUERIES))
     return [
         figure("embed: passages", len(texts) / ours, "chunks/s", ">= 3", len(texts) / alone),
-        Figure("embed: a query", 1000 * query, "ms", "<= 4"),
+        Figure("embed: a query, median", 1000 * query, "ms", "<= 4"),
     ]
 
 
@@ -81,6 +84,12 @@ def best(*deeds: Callable[[], object]) -> list[float]:
             deed()
             found[place] = min(found[place], time.process_time() - started)
     return found
+
+
+def seconds(deed: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    deed()
+    return time.perf_counter() - started
 
 
 def bare(path: Path) -> int:
