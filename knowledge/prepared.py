@@ -65,6 +65,7 @@ class Prepared:
     """A query for ids that Django builds once.
 
     `build` makes it of stand-ins, values that stand nowhere else in it; `ids` puts others in their places.
+    A stand-in that does not come back as it was given would be asked for literally: that is refused.
     """
 
     def __init__(self, build: Callable[..., QuerySet[Any]], **stand_ins: Any) -> None:
@@ -82,7 +83,10 @@ class Prepared:
         rows = self._build(**self._stand_ins).order_by().values_list("pk")
         sql, parameters = rows.query.sql_with_params()
         names = {_adapted(value): name for name, value in self._stand_ins.items()}
-        return sql, [(names.get(said, ""), said) for said in parameters]
+        named = [(names.get(said, ""), said) for said in parameters]
+        if missing := self._stand_ins.keys() - {name for name, _ in named}:
+            raise RuntimeError(f"The query keeps its stand-ins for {', '.join(sorted(missing))}.")
+        return sql, named
 
 
 def _adapted(value: Any) -> Any:

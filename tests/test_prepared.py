@@ -66,3 +66,12 @@ def test_the_kept_query_knows_what_time_it_is(people):
     wall.since = timezone.now() - timedelta(hours=1)
     wall.save()
     assert access.open_ids(people.reader.pk) == frozenset()
+
+
+def test_a_stand_in_that_is_not_found_again_is_refused(people):
+    """A wall asked for at the time of the stand-in would stand open."""
+    hidden = prepared.Prepared(
+        lambda now: Matter.objects.filter(created__lte=now + timedelta(1)), now=timezone.now()
+    )
+    with pytest.raises(RuntimeError, match="now"):
+        hidden.ids(now=timezone.now())

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from inference.errors import ModelMissing
 from inference.generator.disk import Disk
 from inference.generator.prefixes import Node, Prefixes, Tokens, tokens_of
-from inference.generator.rounding import EXACT
+from inference.generator.rounding import EXACT, GROUP
 from inference.generator.segment import Segment, Shape, State
 
 LEAST_ON_DISK = 32  # tokens newly read; a mere question is not worth a file
@@ -20,7 +21,14 @@ class Memory:
         *,
         rounds: bool = False,
     ) -> None:
-        """rounds: remember in 8 bits and less, which takes less than half the memory of bf16."""
+        """rounds: remember in 8 bits and less, which takes less than half the memory of bf16.
+
+        Raises ModelMissing if the model's heads are too odd for it.
+        """
+        if rounds and shape.width % GROUP:
+            raise ModelMissing(
+                f"Its heads are {shape.width} wide; GENERATOR_CACHE_INT8 needs a multiple of {GROUP}."
+            )
         self._shape = shape
         self._disk = disk
         self._rounds = rounds
@@ -79,9 +87,9 @@ class Memory:
         if not self._rounds:
             return self.prefixes.add(scope, tokens, segment, pinned)
         exact = min(len(segment), max(0, EXACT - (len(tokens) - len(segment))))
+        # All that can run out of memory comes before the pin moves.
+        first = segment.part(0, exact).copy()
+        rest = segment.part(exact, len(segment)).rounded() if exact < len(segment) else None
         if exact:
-            first = tokens[: len(tokens) - len(segment) + exact]
-            pinned = self.prefixes.add(scope, first, segment.part(0, exact).copy(), pinned)
-        if exact == len(segment):
-            return pinned
-        return self.prefixes.add(scope, tokens, segment.part(exact, len(segment)).rounded(), pinned)
+            pinned = self.prefixes.add(scope, tokens[: len(tokens) - len(segment) + exact], first, pinned)
+        return pinned if rest is None else self.prefixes.add(scope, tokens, rest, pinned)

@@ -16,20 +16,29 @@ WORDS = (torch.int64, torch.int32, torch.int16, torch.uint8)
 
 
 def rounded(numbers: Tensor) -> tuple[Tensor, Tensor]:
-    """(L, 2, G, T, D) → rows (L, 1, G, T, D + 7/8 D + 2) in bytes, and the keys' scale (L, 1, G, 1, D)."""
-    keys, values = numbers[:, :1].float(), numbers[:, 1:].float()
-    across = _scale(keys.abs().amax(dim=3, keepdim=True), MOST_KEY)
-    along = _scale(values.abs().amax(dim=4, keepdim=True), MOST_VALUE)
+    """(L, 2, G, T, D) → rows (L, 1, G, T, D + 7/8 D + 2) in bytes, and the keys' scale (L, 1, G, 1, D).
+
+    Layer by layer, as the reverse, so that what is made in between stays small.
+    """
+    rows, across = zip(*(_rounded(layer) for layer in numbers), strict=True)
+    return torch.stack(rows).unsqueeze(1), torch.stack(across).unsqueeze(1)
+
+
+def _rounded(layer: Tensor) -> tuple[Tensor, Tensor]:
+    """(2, G, T, D) → (G, T, bytes), (G, 1, D)"""
+    keys, values = layer.float()
+    across = _scale(keys.abs().amax(dim=1, keepdim=True), MOST_KEY)
+    along = _scale(values.abs().amax(dim=2, keepdim=True), MOST_VALUE)
     rows = [
         _whole(keys / across.float(), MOST_KEY).to(torch.int8).view(torch.uint8),
         _packed(_whole(values / along.float(), MOST_VALUE).add_(MOST_VALUE).to(torch.uint8)),
         along.view(torch.uint8),
     ]
-    return torch.cat(rows, dim=4), across
+    return torch.cat(rows, dim=2), across
 
 
 def opened(rows: Tensor, across: Tensor, dtype: torch.dtype) -> Tensor:
-    """The reverse: (L, 2, G, T, D). Layer by layer, so that what is made in between stays small."""
+    """The reverse: (L, 2, G, T, D)."""
     layers, _, heads, length, _ = rows.shape
     width = across.shape[4]
     numbers = torch.empty((layers, 2, heads, length, width), dtype=dtype, device=rows.device)

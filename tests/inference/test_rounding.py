@@ -3,8 +3,12 @@
 import pytest
 import torch
 
+from inference.errors import ModelMissing
+from inference.generator import rounding
+from inference.generator.memory import Memory
+from inference.generator.prefixes import tokens_of
 from inference.generator.rounding import EXACT, opened, rounded
-from inference.generator.segment import Segment
+from inference.generator.segment import Segment, Shape
 
 LENGTH = 50
 
@@ -52,3 +56,32 @@ def test_zeros_and_bf16_come_back_as_they_were():
     back = opened(*rounded(nothing), torch.bfloat16)
     assert back.dtype == torch.bfloat16
     assert torch.equal(back, nothing)
+
+
+@pytest.mark.parametrize("width", [100, 20])
+def test_heads_that_do_not_fit_are_refused_at_the_start(width):
+    shape = Shape(1, 1, width, torch.bfloat16, torch.device("cpu"))
+    with pytest.raises(ModelMissing, match="GENERATOR_CACHE_INT8"):
+        Memory(shape, 1 << 20, 0, rounds=True)
+    Memory(shape, 1 << 20, 0)
+
+
+def test_no_pin_is_left_where_rounding_runs_out_of_memory(monkeypatch):
+    shape = Shape(2, 3, 16, torch.float32, torch.device("cpu"))
+    memory = Memory(shape, 1 << 30, 0, rounds=True)
+    ids = list(range(LENGTH))
+    state = memory.open("scope", ids)
+    for layer in range(shape.layers):
+        state.write(layer, *torch.randn(2, 3, LENGTH - 1, 16))
+    state.filled = LENGTH - 1
+
+    def fail(_):
+        raise MemoryError
+
+    monkeypatch.setattr(rounding, "rounded", fail)
+    with pytest.raises(MemoryError):
+        memory.share(state, ids[:-1], 0)
+    memory.close(state, tokens_of([]))
+    while memory.shrink():
+        pass
+    assert memory.bytes == 0
