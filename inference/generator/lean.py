@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
@@ -23,7 +23,13 @@ Turn = tuple[Tensor, Tensor]  # cosines, and sines with the sign of the half tha
 def fits(model: PreTrainedModel) -> bool:
     config = model.config
     is_known = config.model_type in FAMILIES and config.hidden_act == "silu"
-    return is_known and model.device.type == "cpu"
+    return is_known and model.device.type == "cpu" and _is_plain(model)
+
+
+def _is_plain(model: PreTrainedModel) -> bool:
+    """Whether its layers multiply by their weights and do nothing else, as quantised ones do."""
+    layers = [module for name, module in model.named_modules() if name.endswith("_proj")]
+    return all(type(each) is nn.Linear and each.weight.dtype == model.dtype for each in layers)
 
 
 class Lean:

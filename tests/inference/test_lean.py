@@ -19,6 +19,15 @@ from inference.generator.segment import State, shape_of
 from tests.inference.test_engine import SMALL
 
 LENGTH = 50
+LLAMA3 = {
+    "rope_type": "llama3",
+    "rope_theta": 10_000.0,
+    "factor": 8.0,
+    "low_freq_factor": 1.0,
+    "high_freq_factor": 4.0,
+    "original_max_position_embeddings": 16,
+}
+YARN = {"rope_type": "yarn", "rope_theta": 10_000.0, "factor": 4.0, "original_max_position_embeddings": 16}
 
 
 def model_of(config):
@@ -40,6 +49,8 @@ def model_of(config):
         Qwen2Config(**SMALL),
         Qwen2Config(**SMALL, use_sliding_window=True, sliding_window=20, max_window_layers=1),
         Qwen3Config(**SMALL, head_dim=32),
+        LlamaConfig(**SMALL, rope_parameters=LLAMA3),
+        Qwen2Config(**SMALL, rope_parameters=YARN),
     ],
     ids=lambda config: config.model_type,
 )
@@ -59,3 +70,14 @@ def test_the_logits_are_those_of_the_library_before_and_after(config):
 def test_another_kind_of_model_is_left_to_the_library():
     assert not fits(model_of(GemmaConfig(**SMALL, head_dim=16)))
     assert not fits(model_of(LlamaConfig(**SMALL, hidden_act="gelu")))
+
+
+def test_layers_that_do_more_than_multiply_are_left_to_the_library():
+    class Scaled(torch.nn.Linear):
+        def forward(self, x):
+            return 2 * super().forward(x)
+
+    model = model_of(LlamaConfig(**SMALL))
+    own = model.model.layers[0].self_attn
+    own.k_proj = Scaled(own.k_proj.in_features, own.k_proj.out_features, bias=False)
+    assert not fits(model)
