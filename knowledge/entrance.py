@@ -11,7 +11,7 @@ from typing import Any
 
 from axes.handlers.proxy import AxesProxyHandler
 from django.conf import settings
-from django.contrib.auth import authenticate, login
+from django.contrib.auth import authenticate, login, logout
 from django.contrib.auth.models import User
 from django.contrib.auth.signals import user_login_failed
 from django.core.exceptions import PermissionDenied
@@ -22,6 +22,7 @@ from django.utils.crypto import constant_time_compare
 
 from knowledge import audit, factors
 from knowledge.audit.trace import HOW
+from knowledge.models import SignIn
 from knowledge.models.service import is_service
 
 BACKEND = "django.contrib.auth.backends.ModelBackend"
@@ -41,8 +42,12 @@ class Waiting:
     next: str
 
 
-def enter(request: HttpRequest, person: User, next_url: str, *, by: str) -> HttpResponse:
+def enter(
+    request: HttpRequest, person: User, next_url: str, *, by: str, shown: int | None = None
+) -> HttpResponse:
     """This person's first factor fits: let them in, or ask for the second. `next_url` is one of ours.
+
+    `shown`: when they showed it, in seconds of the epoch; just now when left out, 0 when nobody says.
 
     Raises PermissionDenied for a service account, even when somebody gave it a password.
     """
@@ -51,7 +56,8 @@ def enter(request: HttpRequest, person: User, next_url: str, *, by: str) -> Http
         raise PermissionDenied("A service account has no way in by a browser.")
     waits = Waiting(person, by, next_url)
     if not factors.has_any(person):
-        return _open(request, waits, factor="")
+        return _open(request, waits, factor="", shown=shown)
+    _leave(request)
     request.session.cycle_key()
     request.session[WAITING] = {
         "person": person.pk,
@@ -135,10 +141,17 @@ def lacks_factor(request: HttpRequest) -> bool:
     return settings.REQUIRE_MFA and request.user.is_authenticated and not has_shown_factor(request)
 
 
-def _open(request: HttpRequest, waits: Waiting, factor: str) -> HttpResponse:
+def _leave(request: HttpRequest) -> None:
+    """Who waits shares no session with who is in: its row would not name it any more, to be ended by."""
+    with transaction.atomic():
+        SignIn.objects.filter(session_key=request.session.session_key).delete()
+        logout(request)
+
+
+def _open(request: HttpRequest, waits: Waiting, factor: str, shown: int | None = None) -> HttpResponse:
     request.META[HOW] = {"by": waits.by, "second factor": factor or "none"}
     login(request, waits.person, backend=getattr(waits.person, "backend", BACKEND))
     request.session.pop(WAITING, None)
     request.session[FACTOR] = bool(factor)
-    request.session[SHOWN] = int(time.time())
+    request.session[SHOWN] = int(time.time()) if shown is None else shown
     return redirect(waits.next)

@@ -53,8 +53,6 @@ class WallForm(forms.Form):
         named = [data.get("user"), data.get("group")]
         if bool(named[0]) == bool(named[1]):
             raise forms.ValidationError("Name one person or one group.")
-        if data.get("since") and data.get("until") and data["until"] < data["since"]:
-            raise forms.ValidationError("It cannot end before it begins.")
         people: Any = (
             User.objects.filter(username=named[0]) if named[0] else Group.objects.filter(name=named[1])
         )

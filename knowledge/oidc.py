@@ -5,6 +5,7 @@ when the provider says that it is verified; from then on the address means nothi
 """
 
 import secrets
+import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,6 +68,7 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
     """Believes an id token by its signature, issuer, audience, time and nonce, never by whence it came."""
 
     nonce = ""  # of the request that this answer belongs to
+    must_tell_time = False  # whether that request asked them to show again that it is them
 
     def __init__(self, request: HttpRequest) -> None:
         super().__init__(request, settings.OIDC_ISSUER)
@@ -99,7 +101,9 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
         try:
             claims = self._claims(named["response"].get("id_token", ""))
             told = self._told(claims, token.token)
-            return self.get_provider().sociallogin_from_response(request, told)
+            login = self.get_provider().sociallogin_from_response(request, told)
+            login.shown = _shown(claims)
+            return login
         except MISSHAPEN as error:
             raise Unbelievable("What the provider tells of the person cannot be read.") from error
 
@@ -113,6 +117,7 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
         return {"userinfo": userinfo} if userinfo.get("email") else {"id_token": claims}
 
     def _claims(self, token: str) -> dict[str, Any]:
+        required = ["exp", "iat", "iss", "aud", "sub", "nonce", *["auth_time"] * self.must_tell_time]
         try:
             claims: dict[str, Any] = jwt.decode(
                 token,
@@ -121,7 +126,7 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
                 audience=settings.OIDC_CLIENT_ID,
                 issuer=settings.OIDC_ISSUER,
                 leeway=LEEWAY_SECONDS,
-                options={"require": ["exp", "iat", "iss", "aud", "sub", "nonce"]},
+                options={"require": required},
             )
         except jwt.PyJWTError as error:
             raise Unbelievable(f"The id token does not hold: {error}") from error
@@ -161,7 +166,10 @@ class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # the library
         if person is None or not person.is_active:
             raise ImmediateHttpResponse(refused(request, "nobody with this verified address may come in"))
         next_url = sociallogin.get_redirect_url(request) or resolve_url("matters")
-        raise ImmediateHttpResponse(entrance.enter(request, person, next_url, by="single sign-on"))
+        shown = getattr(sociallogin, "shown", None)  # of the library's other providers it is not known
+        raise ImmediateHttpResponse(
+            entrance.enter(request, person, next_url, by="single sign-on", shown=shown)
+        )
 
     def on_authentication_error(self, request: HttpRequest, *_args: Any, **named: Any) -> None:
         error = named.get("exception")
@@ -173,18 +181,24 @@ class Callback(OAuth2CallbackView):  # type: ignore[misc]  # the library has no 
     def _get_state(self, request: HttpRequest, provider: Provider) -> Any:
         state, response = super()._get_state(request, provider)
         self.adapter.nonce = (state or {}).get("nonce", "")
+        self.adapter.must_tell_time = (state or {}).get("max_age") is not None
         return state, response
 
 
 def begin(request: HttpRequest, next_url: str) -> HttpResponse:
     """Send the browser to the provider."""
     nonce = secrets.token_urlsafe(24)
-    asked = {"nonce": nonce}
+    asked: dict[str, Any] = {"nonce": nonce}
     if request.user.is_authenticated:  # they are to show again that it is them
-        asked["prompt"] = "login"
+        asked |= {"prompt": "login", "max_age": 0}
     try:
         response: HttpResponse = Provider(request).redirect(
-            request, process="login", next_url=next_url, auth_params=asked, nonce=nonce
+            request,
+            process="login",
+            next_url=next_url,
+            auth_params=asked,
+            nonce=nonce,
+            max_age=asked.get("max_age"),
         )
     except FAILURES as error:
         return refused(request, why_of(error))
@@ -198,6 +212,14 @@ def finish(request: HttpRequest) -> HttpResponse:
     except FAILURES as error:
         return refused(request, why_of(error))
     return response
+
+
+def _shown(claims: dict[str, Any]) -> int:
+    """When they last showed the provider that it is them; 0 where it does not say, or names the future."""
+    at, now = claims.get("auth_time"), int(time.time())
+    if not isinstance(at, int | float) or isinstance(at, bool) or not 0 < at <= now + LEEWAY_SECONDS:
+        return 0
+    return min(int(at), now)
 
 
 def why_of(error: Exception) -> str:

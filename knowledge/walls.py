@@ -21,8 +21,21 @@ class Terms:
     until: datetime | None = None  # None: until it is lifted
 
 
+class NeverStands(Exception):
+    """A wall whose dates leave the matter open."""
+
+
 def raise_wall(matter: Matter, against: User | Group, terms: Terms, by: User | None) -> Wall:
-    """Keep the matter from a person or a group, whatever they are granted. Raises matters.LastManager."""
+    """Keep the matter from a person or a group, whatever they are granted.
+
+    Raises matters.LastManager, and NeverStands for dates that are in the wrong order or over.
+    """
+    now = timezone.now()
+    since = terms.since or now
+    if terms.until and terms.until <= since and terms.since:
+        raise NeverStands("It cannot end before it begins.")
+    if terms.until and terms.until <= now:
+        raise NeverStands("It would be over already: look at its end.")
     with matters.keeping_a_manager(matter):
         wall = Wall.objects.create(
             matter=matter,
@@ -30,7 +43,7 @@ def raise_wall(matter: Matter, against: User | Group, terms: Terms, by: User | N
             group=against if isinstance(against, Group) else None,
             reason=terms.reason,
             notice=terms.notice,
-            since=terms.since or timezone.now(),
+            since=since,
             until=terms.until,
             created_by=by,
         )
@@ -38,14 +51,17 @@ def raise_wall(matter: Matter, against: User | Group, terms: Terms, by: User | N
         return wall
 
 
-def lift(wall: Wall) -> None:
-    """End a wall now; the row stays, as what held until then."""
-    now = timezone.now()
-    wall.until = now
-    wall.since = min(wall.since, now)  # one that was still to come never stands
+def lift(wall: Wall) -> bool:
+    """End a wall now; the row stays, as what held until then. False: it was over, and stays as it is."""
     with transaction.atomic():
+        wall.refresh_from_db(from_queryset=Wall.objects.select_for_update())
+        if wall.is_over:
+            return False
+        wall.until = now = timezone.now()
+        wall.since = min(wall.since, now)  # one that was still to come never stands
         wall.save(update_fields=["since", "until"])
         _record(wall)
+    return True
 
 
 def _record(wall: Wall, reason: str = "") -> None:

@@ -68,11 +68,12 @@ class Provider:
         digest = hashlib.sha256(sent["code_verifier"].encode()).digest()
         assert base64.urlsafe_b64encode(digest).rstrip(b"=").decode() == grant["code_challenge"]
         made = {"access_token": "access", "token_type": "Bearer", "expires_in": 60}
-        return {**made, "id_token": self.id_token(grant["nonce"]), **self.token}
+        return {**made, "id_token": self.id_token(grant), **self.token}
 
-    def id_token(self, nonce: str) -> str:
+    def id_token(self, grant: dict[str, str]) -> str:
         now = int(time.time())
-        plain = {"iss": self.url, "aud": CLIENT, "iat": now, "exp": now + 60, "nonce": nonce, **self.person}
+        times = {"iat": now, "exp": now + 60, **({"auth_time": now} if "max_age" in grant else {})}
+        plain = {"iss": self.url, "aud": CLIENT, "nonce": grant["nonce"], **times, **self.person}
         claims = {name: value for name, value in {**plain, **self.claims}.items() if value is not None}
         return jwt.encode(claims, self.key, algorithm=self.algorithm, headers={"kid": KID})
 

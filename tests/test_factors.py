@@ -19,7 +19,7 @@ from django.db import connection
 from django.test import Client
 
 from knowledge import entrance, factors
-from knowledge.models import AuditEvent
+from knowledge.models import AuditEvent, SignIn
 from tests.conftest import make_people
 from tests.test_routes import PAGES, fill, targets  # noqa: F401 - targets is a fixture
 
@@ -96,6 +96,20 @@ def test_the_password_alone_opens_nothing_any_more(people, owner):
     assert is_in(client)
     assert events("sign-in")[-1].details == {"by": "password", "second factor": "authenticator app"}
     assert events("refused")[-1].details == {"second factor": "wrong"}
+
+
+def test_who_waits_never_shares_a_session_with_who_is_in(people, owner):
+    """The key of the session changes: what named it would no longer find it, and nobody could end it."""
+    client = enter("reader")
+    assert people.reader.sign_ins.open().count() == 1
+    enter("owner", client)
+    assert not is_in(client)
+    assert not SignIn.objects.filter(user=people.reader).exists()
+    assert events("sign-out")[-1].person == "reader"
+    assert show(client, next_code(owner[0])).status_code == 302
+    assert [row.session_key for row in people.owner.sign_ins.open()][:1] == [client.session.session_key]
+    people.owner.sign_ins.all()[0].end()
+    assert not is_in(client)
 
 
 def test_a_code_works_once_and_no_older_one_works_after_it(people, owner):

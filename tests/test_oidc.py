@@ -1,5 +1,6 @@
 """Single sign-on with a real provider over HTTP: who gets in, and every lie that is refused."""
 
+import time
 from collections.abc import Iterator
 from types import SimpleNamespace
 from urllib.parse import parse_qs, urlsplit
@@ -252,11 +253,40 @@ def test_who_has_no_password_shows_at_the_provider_that_it_is_them(people, provi
     assert client.get("/factors/app/").status_code == 200
 
 
+@pytest.mark.parametrize("moved", [-3600, 3600, "text", True, None])
+def test_who_was_not_asked_again_there_has_not_shown_that_it_is_them(people, provider, moved):
+    """A provider may pass over `prompt` and `max_age`: what it says of the time decides."""
+    client = Client()
+    go(client)
+    assert client.get("/factors/app/")["Location"].startswith("/sessions/confirm/")
+    sent = client.get("/login/oidc/")["Location"]
+    assert parse_qs(urlsplit(sent).query)["max_age"] == ["0"]
+    is_moved = isinstance(moved, int) and not isinstance(moved, bool)
+    provider.claims = {"auth_time": int(time.time()) + moved if is_moved else moved}
+    response = go(client, "/login/oidc/?next=/factors/app/")
+    assert response.status_code == (403 if moved is None else 302)
+    assert client.get("/factors/app/")["Location"].startswith("/sessions/confirm/")
+    provider.claims = {}
+    go(client, "/login/oidc/?next=/factors/app/")
+    assert client.get("/factors/app/").status_code == 200
+
+
+def test_who_waits_for_the_second_step_is_in_no_session_of_another(people, provider):
+    secret, _ = set_up(enter("reader"))
+    client = enter("member")
+    assert go(client)["Location"] == "/login/second/"
+    assert not is_in(client)
+    assert not SignIn.objects.filter(user=people.member).exists()
+    show(client, next_code(secret))
+    assert who(client) == "reader"
+
+
 def test_a_firm_that_demands_a_second_factor_demands_it_of_these_too(people, provider, settings):
     settings.REQUIRE_MFA = True
     client = Client()
     go(client)
     assert client.get("/")["Location"] == "/factors/"
+    go(client, "/login/oidc/?next=/factors/app/")
     set_up(client)
     assert is_in(client)
     assert factors.has_any(people.reader)

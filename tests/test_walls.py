@@ -10,7 +10,7 @@ from django.test import Client
 from django.utils import timezone
 
 from knowledge import access, matters, search, walls
-from knowledge.models import Answer, Document, Role, Wall
+from knowledge.models import Answer, AuditEvent, Document, Role, Wall
 from knowledge.walls import Terms
 from tests.test_access import make_passage
 from tests.test_commands import run
@@ -58,8 +58,10 @@ def test_a_wall_stands_between_its_dates(people):
     now = timezone.now()
     later = Terms("later", since=now + timedelta(days=1))
     over = Terms("over", since=now - timedelta(days=2), until=now - timedelta(days=1))
-    for terms in (later, over):
-        walls.raise_wall(people.matter, people.reader, terms, people.owner)
+    walls.raise_wall(people.matter, people.reader, later, people.owner)
+    with pytest.raises(walls.NeverStands):
+        walls.raise_wall(people.matter, people.reader, over, people.owner)
+    Wall.objects.create(matter=people.matter, user=people.reader, **vars(over))
     assert sees(people.reader, people.matter)
     standing = walls.raise_wall(people.matter, people.reader, REASON, people.owner)
     assert not sees(people.reader, people.matter)
@@ -129,6 +131,44 @@ def test_a_wall_that_makes_no_sense_is_refused(people, client, body, problem):
     response = client.post(f"/matters/{people.matter.pk}/walls/", body)
     assert response.status_code == 422
     assert problem in response.content.decode()
+
+
+def test_a_wall_that_is_over_already_is_refused_on_the_page_and_by_the_api(people, client):
+    """One wrong digit of the year, and the matter would stay open to who is thought to be walled off."""
+    client.force_login(people.owner)
+    path = f"/matters/{people.matter.pk}/walls/"
+    response = client.post(path, {"user": "reader", "reason": "r", "until": "2020-12-31"})
+    assert response.status_code == 422
+    assert "over already" in response.content.decode()
+    path, headers = f"/api/v1/matters/{people.matter.pk}/walls", people.token(people.owner)
+    for dates in (
+        {"until": "2020-12-31T00:00:00Z"},
+        {"since": "2019-01-01T00:00:00Z", "until": "2020-01-01T00:00:00Z"},
+    ):
+        body = {"username": "reader", "reason": "r", **dates}
+        response = client.post(path, body, "application/json", headers=headers)
+        assert response.status_code == 422, dates
+        assert "over already" in response.json()["detail"]
+    assert not Wall.objects.exists()
+    today = f"{timezone.localdate():%Y-%m-%d}"
+    client.post(f"/matters/{people.matter.pk}/walls/", {"user": "reader", "reason": "r", "until": today})
+    assert not sees(people.reader, people.matter)
+
+
+def test_lifting_what_is_over_changes_and_records_nothing(people, client):
+    ended = timezone.now() - timedelta(days=300)
+    wall = Wall.objects.create(
+        matter=people.matter, user=people.reader, reason="r", since=ended - timedelta(days=9), until=ended
+    )
+    before = AuditEvent.objects.filter(act="permission").count()
+    path, headers = f"/api/v1/walls/{wall.pk}/lift", people.token(people.owner)
+    assert client.post(path, headers=headers).status_code == 200
+    client.force_login(people.owner)
+    page = client.post(f"/walls/{wall.pk}/lift/", follow=True).content.decode()
+    assert "was over already" in page
+    wall.refresh_from_db()
+    assert wall.until == ended
+    assert AuditEvent.objects.filter(act="permission").count() == before
 
 
 def test_the_command_and_the_api_explain_as_the_page_does(people, client, group):

@@ -95,7 +95,7 @@ class Graph(RuleBasedStateMachine):
         against = self.groups[g] if by_group else self.people[p]
         try:
             row = walls.raise_wall(self.matters[m], against, terms, None)
-        except matters.LastManager:
+        except (matters.LastManager, walls.NeverStands):
             return
         stands = since <= 0 and (until is None or until > 0)
         self.walls.append(

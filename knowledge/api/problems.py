@@ -25,6 +25,7 @@ from knowledge.rates import TooMany
 from knowledge.runs import Refused
 from knowledge.saved import TooManySaved
 from knowledge.search import BadQuery
+from knowledge.walls import NeverStands
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -74,6 +75,7 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     BadCursor: HTTPStatus.UNPROCESSABLE_ENTITY,
     outbound.Refused: HTTPStatus.UNPROCESSABLE_ENTITY,
     LastManager: HTTPStatus.CONFLICT,
+    NeverStands: HTTPStatus.UNPROCESSABLE_ENTITY,
     TooMany: HTTPStatus.TOO_MANY_REQUESTS,
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refused: HTTPStatus.CONFLICT,

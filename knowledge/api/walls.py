@@ -42,8 +42,6 @@ class WallIn(Schema):
     def _fits(self) -> Self:
         if (self.username is None) == (self.group is None):
             raise ValueError("Name one person or one group.")
-        if self.since and self.until and self.until < self.since:
-            raise ValueError("It cannot end before it begins.")
         return self
 
 
@@ -100,7 +98,7 @@ def list_walls(
 
 @router.post(
     "/matters/{uuid:matter_id}/walls",
-    response={201: WallOut, 409: Problem},
+    response={201: WallOut, 409: Problem, 422: Problem},
     summary="Keep the matter from a person or a group, whatever they are granted",
 )
 def raise_wall(request: HttpRequest, matter_id: UUID, body: WallIn) -> Status[WallOut]:
@@ -111,7 +109,9 @@ def raise_wall(request: HttpRequest, matter_id: UUID, body: WallIn) -> Status[Wa
     return Status(HTTPStatus.CREATED, WallOut.of(walls.raise_wall(matter, against, terms, person)))
 
 
-@router.post("/walls/{uuid:wall_id}/lift", response=WallOut, summary="End a wall now")
+@router.post(
+    "/walls/{uuid:wall_id}/lift", response=WallOut, summary="End a wall now; one that is over stays as it is"
+)
 def lift_wall(request: HttpRequest, wall_id: UUID) -> WallOut:
     wall = access.wall_for(person_of(request), wall_id)
     walls.lift(wall)

@@ -44,20 +44,29 @@ def groups(request: HttpRequest, matter_id: UUID) -> HttpResponse:
 def raise_wall(request: HttpRequest, matter_id: UUID) -> HttpResponse:
     matter = access.matter_for(request.user, matter_id, Role.MANAGER)
     form = WallForm(request.POST)
-    if not form.is_valid():
+    if not form.is_valid() or not _raised(request, matter, form):
         context = {**_shown(matter), "wall_form": form}
         return render(request, "matters/access.html", context, status=422)
+    return _back(request, matter)
+
+
+def _raised(request: HttpRequest, matter: Matter, form: WallForm) -> bool:
+    """Whether its dates make a wall; the form says it where they do not."""
     against: User | Group = form.cleaned_data["against"]
     told = f"A wall stands against {against}."
-    _try(request, told, lambda: walls.raise_wall(matter, against, form.terms(), person_of(request)))
-    return _back(request, matter)
+    try:
+        _try(request, told, lambda: walls.raise_wall(matter, against, form.terms(), person_of(request)))
+    except walls.NeverStands as error:
+        form.add_error(None, str(error))
+        return False
+    return True
 
 
 @require_POST
 def lift(request: HttpRequest, wall_id: UUID) -> HttpResponse:
     wall = access.wall_for(request.user, wall_id)
-    walls.lift(wall)
-    messages.success(request, f"The wall against {wall.whom} is lifted.")
+    told = "is lifted" if walls.lift(wall) else "was over already"
+    messages.success(request, f"The wall against {wall.whom} {told}.")
     return redirect("matter_access", wall.matter_id)
 
 
