@@ -5,7 +5,7 @@ from uuid import uuid4
 import numpy as np
 import pytest
 
-from ingestion import pipeline
+from ingestion import pages, pipeline
 from knowledge import access, blobs, documents, generations, jobs, reconcile, search
 from knowledge.index import Point, Where
 from knowledge.models import Document, Job, Version
@@ -94,7 +94,9 @@ def test_work_in_progress_is_left_alone(people):
     added = documents.add(people.matter, "new.txt", [b"A new letter."], people.owner)
     lease = jobs.claim(added.version.job.pk)
     reading = pipeline.Reading(added.version, lease)
-    reading.keep(reading.parse("later").pages)
+    parsed = reading.parse("later")
+    pages.describe(lease, added.version, parsed)
+    reading.keep(parsed.pages)
     assert reconcile.run(young_seconds=0) == []
     pipeline._settle(reading, has_attachments=False)
     assert reconcile.run(young_seconds=0) == []
