@@ -43,7 +43,7 @@ class Limits:
     cache_bytes: int = 512 << 20
     host_bytes: int = 0
     alone: int = 512  # tokens of a prompt in one step, when nobody else is being answered
-    fast: int = 2048  # the same where the machine turns out to be quick; never fewer than `alone`
+    fast: int = 512  # the same where the machine turns out to be quick; never fewer than `alone`
     beside: int = 128  # and when somebody is being answered
     rounds: bool = False  # remember in int8
 
