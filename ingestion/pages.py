@@ -36,8 +36,9 @@ def describe_stored(lease: jobs.Lease, version: Version) -> None:
     """The description of a version that was read before descriptions were kept, from what was stored then."""
     rows = version.pages.order_by("number").only("number", "label")
     read = tuple(Parsed(page.number, page.label, "") for page in rows)
-    describe(lease, version, ParsedFile(version.media_type, read, version.title, version.metadata))
-    describe_text(version)
+    with transaction.atomic():
+        describe(lease, version, ParsedFile(version.media_type, read, version.title, version.metadata))
+        describe_text(version)
 
 
 def describe_text(version: Version) -> None:

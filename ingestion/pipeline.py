@@ -216,17 +216,27 @@ def _complete(lease: jobs.Lease, version: Version) -> None:
 
 
 def _index(lease: jobs.Lease) -> None:
-    """Bring a version that was read before into every live generation that lacks it, and describe it."""
+    """Bring a version that was read before into every live generation that lacks it; then describe it."""
     version = Version.objects.select_related("document__matter").get(pk=lease.subject_id)
-    if not version.kind:
-        pages.describe_stored(lease, version)
     for generation in generations.live():
         if not Indexed.objects.filter(version=version, generation=generation).exists():
             indexing.bring_in(lease, version, generation)
             with transaction.atomic():
                 lease.hold()
                 Indexed.objects.get_or_create(version=version, generation=generation)
-    jobs.finish(lease)
+    jobs.finish(lease, "" if version.kind else _describe(lease, version))
+
+
+def _describe(lease: jobs.Lease, version: Version) -> str:
+    """Describe it from what was stored of it; returns why it cannot be: it can be found all the same."""
+    try:
+        pages.describe_stored(lease, version)
+    except jobs.LeaseLost:
+        raise
+    except Exception as error:  # whatever is wrong with the rows must hold up no generation of the index
+        logger.exception("%s cannot be described", version)
+        return f"It cannot be described ({type(error).__name__})."
+    return ""
 
 
 def _warm(lease: jobs.Lease) -> None:

@@ -166,8 +166,9 @@ def release_interrupted() -> int:
     )
 
 
-def finish(lease: Lease) -> None:
-    _end(lease, Job.State.DONE, "")
+def finish(lease: Lease, note: str = "") -> None:
+    """The job is over; `note` says what could not be done."""
+    _end(lease, Job.State.DONE, note)
 
 
 @transaction.atomic

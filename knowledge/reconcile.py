@@ -169,8 +169,15 @@ def _wordings() -> Iterator[Finding]:
 
 def _undescribed() -> Iterator[Finding]:
     """What was read before descriptions were kept would be missing from filters and facets."""
-    for job in generations.go_over(generations.readable().filter(kind="")):
-        yield Finding("document without its description", str(job.version), is_repaired=True)
+    of_version = Job.objects.filter(version=OuterRef("pk"), kind=Job.Kind.INDEX)
+    in_vain = of_version.filter(state__in=(Job.State.DONE, Job.State.FAILED)).exclude(reason="")
+    at_rest = generations.readable().filter(~Exists(of_version.filter(state__in=jobs.OPEN)), kind="")
+    for version in at_rest.filter(Exists(in_vain)).select_related("document"):
+        yield Finding("document that cannot be described", str(version), is_repaired=False)
+    queued = generations.go_over(at_rest.filter(~Exists(in_vain)))
+    versions = Version.objects.select_related("document").in_bulk([job.version_id for job in queued])
+    for version in versions.values():
+        yield Finding("document without its description", str(version), is_repaired=True)
 
 
 def _uuid(name: str) -> UUID | None:

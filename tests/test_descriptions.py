@@ -8,8 +8,8 @@ from django.core.management import call_command
 from django.db import transaction
 from django.test import Client
 
-from knowledge import documents, generations, reconcile, threads, uploads
-from knowledge.models import Document, Version
+from knowledge import documents, generations, jobs, reconcile, threads, uploads
+from knowledge.models import Document, Job, Version
 from knowledge.models.description import Description
 from tests.conftest import make_people
 from tests.test_generations import work_off
@@ -141,3 +141,38 @@ def test_what_was_read_before_there_were_descriptions_gets_its_own_without_its_f
     work_off()
     assert (described(mail), described(text)) == before
     assert reconcile.run(0) == []
+
+
+@pytest.mark.parametrize("way", ["reconcile", "reindex"])
+def test_what_cannot_be_described_is_reported_and_holds_up_no_generation(people, way):
+    reconcile.run(0)  # what other tests left
+    text = add(people, "a.txt", b"The crane is late.").latest
+    work_off()
+    undescribe(text)
+    Version.objects.filter(pk=text.pk).update(metadata={"to": 7})  # as no parser would leave it
+    recipe = generations.configured()
+    if way == "reindex":
+        generations.begin(generations.Recipe(recipe.embedder, recipe.dimensions, 120, 0))
+    else:
+        assert [finding.is_repaired for finding in reconcile.run(0)] == [True]
+    work_off()
+    for generation in generations.live():
+        assert not generations.missing(generation).exists()
+    before = Job.objects.count()
+    found = [str(finding) for finding in reconcile.run(0) if "describe" in finding.kind]
+    assert found == [f"document that cannot be described: {text} (reported)"]
+    assert Job.objects.count() == before
+
+
+def test_a_description_whose_job_failed_is_not_said_to_be_repaired(people):
+    reconcile.run(0)  # what other tests left
+    text = add(people, "a.txt", b"The crane is late.").latest
+    work_off()
+    undescribe(text)
+    assert [str(finding) for finding in reconcile.run(0)] == [
+        f"document without its description: {text} (repaired)"
+    ]
+    jobs.fail(jobs.claim_next(), "The rows could not be read.")
+    for _ in range(2):
+        assert [finding.is_repaired for finding in reconcile.run(0)] == [False]
+    assert not Job.objects.filter(state__in=jobs.OPEN).exists()
