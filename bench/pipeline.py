@@ -133,17 +133,33 @@ def _ingest(matter: Any, files: Texts) -> float:
 
 
 def _edited(matter: Any) -> float:
-    """How many passages of a document were never embedded before, after one clause of it was changed."""
-    from knowledge.models import Passage
-
+    """How many texts the embedder is given for a document of which one clause was changed."""
     text = _clauses(CLAUSES, 2000)
     _ingest(matter, {"edited.txt": text.encode()})
-    known = set(Passage.objects.values_list("key", flat=True))
     lines = text.split("\n")
     lines[CLAUSES // 2] += " The carrier alone bears what the change of this clause costs."
-    _ingest(matter, {"edited.txt": "\n".join(lines).encode()})
-    rows = Passage.objects.filter(version__document__path="edited.txt", version__number=2)
-    return len(set(rows.values_list("key", flat=True)) - known)
+    with _embedded() as texts:
+        _ingest(matter, {"edited.txt": "\n".join(lines).encode()})
+    return len(texts)
+
+
+@contextmanager
+def _embedded() -> Iterator[list[str]]:
+    """The texts of passages that the embedder of the current index is given meanwhile."""
+    from knowledge import generations
+
+    embedder: Any = generations.embedder(generations.current())
+    embed, given = embedder.embed_passages, []
+
+    def counted(texts: Sequence[str]) -> Any:
+        given.extend(texts)
+        return embed(texts)
+
+    embedder.embed_passages = counted
+    try:
+        yield given
+    finally:
+        del embedder.embed_passages
 
 
 def _parser_alone(directory: Path, files: Texts) -> float:
