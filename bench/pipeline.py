@@ -149,7 +149,8 @@ def _embedded() -> Iterator[list[str]]:
     from knowledge import generations
 
     embedder: Any = generations.embedder(generations.current())
-    embed, given = embedder.embed_passages, []
+    embed = embedder.embed_passages
+    given: list[str] = []
 
     def counted(texts: Sequence[str]) -> Any:
         given.extend(texts)
