@@ -10,8 +10,8 @@ import shutil
 import signal
 import tempfile
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from functools import cache
 from pathlib import Path
@@ -70,15 +70,30 @@ def parse_in_child(
 
     `ocr` "later" leaves pages that are pictures as kind "pending"; with numbers just those pages are read.
     """
-    scratch = Path(tempfile.mkdtemp(prefix="pincite-parse-"))
     how, only = (ocr, "") if isinstance(ocr, str) else ("only", ",".join(map(str, ocr)))
     words = [str(path.resolve()), name.replace("\x00", ""), how, only]
-    try:
+    with _scratch() as scratch:
         exchange.give_password(scratch, password)
         _run(words, scratch, limits, is_cancelled)
         _check_output(scratch, limits)
         _log_complaints(scratch)
         return exchange.read(scratch)
+
+
+def draw_in_child(path: Path, name: str, number: int, width: int, limits: Limits) -> bytes:
+    """A page as PNG, drawn in a sandboxed child. Raises ParseError (permanent) or ParserKilled."""
+    words = [str(path.resolve()), name.replace("\x00", ""), "only", str(number), str(width)]
+    with _scratch() as scratch:
+        _run(words, scratch, limits, lambda: False)
+        _check_output(scratch, limits)
+        return exchange.read_picture(scratch)
+
+
+@contextmanager
+def _scratch() -> Iterator[Path]:
+    scratch = Path(tempfile.mkdtemp(prefix="pincite-parse-"))
+    try:
+        yield scratch
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
 
@@ -86,12 +101,9 @@ def parse_in_child(
 @cache
 def protections() -> list[str]:
     """The protections that are active on this machine; said once in the log."""
-    scratch = Path(tempfile.mkdtemp(prefix="pincite-parse-"))
-    try:
+    with _scratch() as scratch:
         _run([], scratch, Limits(), lambda: False)
         active: list[str] = json.loads(exchange.take(scratch, exchange.PROTECTIONS))
-    finally:
-        shutil.rmtree(scratch, ignore_errors=True)
     if "no network" not in active:
         active.append("network NOT cut off: the kernel forbids it")
     level = logging.WARNING if "NOT" in active[-1] else logging.INFO

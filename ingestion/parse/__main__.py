@@ -1,7 +1,7 @@
 """The child of the sandbox: `python -I __main__.py LIMITS FILE NAME OCR PAGES`, in its own scratch folder.
 
-It confines itself before it looks at the file, and leaves its result in the scratch folder. With no FILE it
-leaves there which protections this machine allows.
+It confines itself before it looks at the file, and leaves its result in the scratch folder. With a
+WIDTH at the end that is a picture of the page; with no FILE, which protections this machine allows.
 """
 
 import json
@@ -25,6 +25,15 @@ def _file(path: str, name: str, ocr: str, only: str) -> File:
     return File(Path(path), name, cast(Ocr, ocr), numbers, exchange.take_password(Path.cwd()))
 
 
+def _work(scratch: Path, file: File, width: str = "") -> None:
+    if width:
+        from ingestion.parse import picture  # only who draws needs it
+
+        exchange.write_picture(scratch, picture.draw(file, int(width)))
+    else:
+        exchange.write(scratch, parse(file))
+
+
 def main() -> None:
     active = confine(json.loads(sys.argv[1]), [Path(word) for word in sys.argv[2:3]])
     if len(sys.argv) == 2:
@@ -33,7 +42,7 @@ def main() -> None:
     scratch = Path.cwd()
     progress.begin(scratch)
     try:
-        exchange.write(scratch, parse(_file(*sys.argv[2:])))
+        _work(scratch, _file(*sys.argv[2:6]), *sys.argv[6:])
     except ParseError as error:
         exchange.write_error(scratch, error)
     except MemoryError:

@@ -17,8 +17,10 @@ RESULT = "result.json"
 COMPLAINTS = "stderr"
 PROTECTIONS = "protections.json"
 TAKEN = b"+"  # what a keeper says first
+PICTURE = "picture.png"
 PASSWORD = "password"  # noqa: S105 - the name of a file
 OUT_OF_MEMORY = "Reading the file needed more memory than is allowed."
+PNG = b"\x89PNG\r\n\x1a\n"  # how one begins
 MOST_BYTES = 512 * 1024**2
 MOST_RESULT_BYTES = 256 * 1024**2  # all text of one file
 GARBAGE = "The parser left something that is not a result."
@@ -60,6 +62,24 @@ def write_error(scratch: Path, error: ParseError) -> None:
     (scratch / RESULT).write_text(
         json.dumps({"code": error.code, "message": error.message}), encoding="utf-8"
     )
+
+
+def write_picture(scratch: Path, content: bytes) -> None:
+    (scratch / RESULT).write_text(json.dumps({"picture": _put(scratch, PICTURE, content)}), encoding="utf-8")
+
+
+def read_picture(scratch: Path) -> bytes:
+    """The PNG that a child left. Raises the ParseError it left, or ParserKilled for anything else."""
+    try:
+        result = json.loads(take(scratch, RESULT, MOST_RESULT_BYTES))
+        if "code" in result:
+            raise _error(result)
+        content = take(scratch, PICTURE)
+        if not content.startswith(PNG):
+            raise ValueError("not a PNG")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ParserKilled("crashed", GARBAGE) from error
+    return content
 
 
 def read(scratch: Path) -> Parsed:

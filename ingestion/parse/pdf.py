@@ -24,7 +24,7 @@ MOST_PIXELS = 40_000_000
 
 
 def parse(file: File) -> Parsed:
-    with closing(_open(file.path, file.password)) as document:
+    with closing(opened(file.path, file.password)) as document:
         if len(document) > MOST_PAGES:
             raise ParseError(
                 "too_many_pages", f"The file has {len(document):,} pages; the limit is {MOST_PAGES:,}."
@@ -36,7 +36,7 @@ def parse(file: File) -> Parsed:
     return Parsed("application/pdf", pages, title=found.get("title", ""), metadata=found)
 
 
-def _open(path: Path, password: str) -> Any:
+def opened(path: Path, password: str) -> Any:
     try:
         document = pdfium.PdfDocument(path, password=password or None)
         pages = len(document)

@@ -20,6 +20,7 @@ from knowledge.exact.report import BadTerm
 from knowledge.holds import Held
 from knowledge.index import IndexUnavailable
 from knowledge.matters import LastManager
+from knowledge.pictures import Busy, NoPicture
 from knowledge.query import QueryError
 from knowledge.rates import TooMany
 from knowledge.runs import Refused
@@ -80,6 +81,8 @@ STATUSES: dict[type[Exception], HTTPStatus] = {
     Rejected: HTTPStatus.UNPROCESSABLE_ENTITY,
     Refused: HTTPStatus.CONFLICT,
     Held: HTTPStatus.CONFLICT,
+    NoPicture: HTTPStatus.CONFLICT,
+    Busy: HTTPStatus.SERVICE_UNAVAILABLE,
     InferenceError: HTTPStatus.SERVICE_UNAVAILABLE,
     IndexUnavailable: HTTPStatus.SERVICE_UNAVAILABLE,
     OperationalError: HTTPStatus.SERVICE_UNAVAILABLE,

@@ -1,22 +1,24 @@
 """Versions of documents over REST, and their pages: text, and where each character stands."""
 
-import zlib
 from datetime import datetime
 from typing import Annotated, Any
 from uuid import UUID
 
-import numpy as np
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
-from knowledge import access, blobs, downloads
+from knowledge import access, blobs, downloads, pictures
+from knowledge import boxes as places
 from knowledge.api import cursors
 from knowledge.api.auth import person_of
+from knowledge.api.schemas import Problem
 from knowledge.models import Page, Version
 
 router = Router(tags=["versions"])
 Number = Annotated[int, Path(ge=1, le=10**9, examples=[1])]
+Width = Annotated[int, Query(ge=pictures.LEAST_WIDTH, le=pictures.MOST_WIDTH, description="In pixels.")]
+PNG = {"schema": {"type": "string", "format": "binary"}}
 
 
 class VersionOut(Schema):
@@ -53,6 +55,7 @@ class PageLineOut(Schema):
     start: int = Field(description="Offset of its first character in the version's text.")
     width: float = Field(description="Points; 0 where it has no size.")
     height: float
+    has_picture: bool = Field(description="Whether it can be shown as it is printed.")
 
 
 class PageOut(PageLineOut):
@@ -63,6 +66,19 @@ class PageOut(PageLineOut):
         description="For each character left, top, right, bottom in points from the top left; "
         "only with `boxes=true`, and null where they are not known.",
     )
+    marks: list[tuple[float, float, float, float]] = Field(
+        [],
+        examples=[[[72.0, 90.5, 310.4, 101.0]]],
+        description="What the span from `start` to before `end` covers: a rectangle for each line.",
+    )
+
+
+class Look(Schema):
+    boxes: bool = Field(default=False, description="Where each character stands.")
+    start: int = Field(
+        0, ge=0, le=10**9, description="Of a span in the version's text, as citations have it."
+    )
+    end: int = Field(0, ge=0, le=10**9)
 
 
 @router.get(
@@ -85,19 +101,36 @@ def get_version(request: HttpRequest, version_id: UUID) -> VersionOut:
 def list_pages(
     request: HttpRequest, response: HttpResponse, version_id: UUID, at: Query[cursors.Place]
 ) -> list[PageLineOut]:
-    rows = access.version_for(person_of(request), version_id).pages.defer("text", "boxes")
+    version = access.version_for(person_of(request), version_id)
+    rows = version.pages.defer("text", "boxes")
     found = cursors.piece(request, response, rows, ("number", "pk"), at)
-    return [PageLineOut(**_line(row)) for row in found]
+    return [PageLineOut(**_line(row, version)) for row in found]
 
 
 @router.get(
     "/versions/{uuid:version_id}/pages/{number}", response=PageOut, summary="The text of a page, with boxes"
 )
-def get_page(request: HttpRequest, version_id: UUID, number: Number, *, boxes: bool = False) -> PageOut:
-    row = access.version_for(person_of(request), version_id).pages.filter(number=number).first()
-    if row is None:
-        raise Http404("No such page.")
-    return PageOut(**_line(row), text=row.text, boxes=_boxes(row) if boxes else None)
+def get_page(request: HttpRequest, version_id: UUID, number: Number, look: Query[Look]) -> PageOut:
+    version = access.version_for(person_of(request), version_id)
+    row = _page(version, number)
+    found = places.of(row) if look.boxes else None
+    marks = places.rectangles(row, look.start - row.start, look.end - row.start)
+    boxes = None if found is None else [(box[0], box[1], box[2], box[3]) for box in found.tolist()]
+    return PageOut(**_line(row, version), text=row.text, boxes=boxes, marks=marks)
+
+
+@router.get(
+    "/versions/{uuid:version_id}/pages/{number}/picture",
+    response={409: Problem, 503: Problem},
+    summary="A page of a PDF or picture as it is printed, as PNG",
+    openapi_extra={"responses": {200: {"description": "OK", "content": {"image/png": PNG}}}},
+)
+def get_picture(request: HttpRequest, version_id: UUID, number: Number, width: Width = 1200) -> HttpResponse:
+    version = access.version_for(person_of(request), version_id)
+    _page(version, number)
+    if not pictures.has_pictures(version):
+        raise Http404("It has no pages as printed.")
+    return HttpResponse(pictures.draw(version, number, width), content_type="image/png")
 
 
 @router.get(
@@ -117,14 +150,13 @@ def get_file(request: HttpRequest, version_id: UUID) -> StreamingHttpResponse:
     return downloads.of(path, version.document.name)
 
 
-def _line(row: Page) -> dict[str, Any]:
+def _page(version: Version, number: int) -> Page:
+    row = version.pages.filter(number=number).first()
+    if row is None:
+        raise Http404("No such page.")
+    return row
+
+
+def _line(row: Page, version: Version) -> dict[str, Any]:
     names = ("number", "label", "kind", "confidence", "start", "width", "height")
-    return {name: getattr(row, name) for name in names}
-
-
-def _boxes(row: Page) -> list[tuple[float, float, float, float]] | None:
-    """Stored as tenths of a point; one box for each character."""
-    if not row.boxes:
-        return None
-    tenths = np.frombuffer(zlib.decompress(bytes(row.boxes)), dtype=np.int16).reshape(-1, 4)
-    return [(left, top, right, bottom) for left, top, right, bottom in (tenths / 10).tolist()]
+    return {**{name: getattr(row, name) for name in names}, "has_picture": pictures.has_pictures(version)}

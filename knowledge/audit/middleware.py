@@ -5,7 +5,6 @@ A route that nobody classified is recorded: forgetting costs an event too many, 
 
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
@@ -95,16 +94,15 @@ def _note(told: Trace, match: ResolverMatch, act: audit.Act) -> None:
 def _subject(match: ResolverMatch) -> str:
     """The object that the address names: "document:<id>"; without one the route."""
     named = [
-        f"{key.removesuffix('_id')}:{value}"
-        for key, value in match.kwargs.items()
-        if isinstance(value, UUID | int)
+        f"{key.removesuffix('_id')}:{value}" for key, value in match.kwargs.items() if key.endswith("_id")
     ]
     return named[0] if named else f"route:{match.view_name}"
 
 
 def _details(request: HttpRequest, match: ResolverMatch) -> dict[str, Any]:
     place = {key: request.GET[key][:150] for key in PLACE if request.GET.get(key)}
-    return {"route": match.view_name, "method": request.method, **place}
+    page = {"page": str(match.kwargs["number"])} if "number" in match.kwargs else {}
+    return {"route": match.view_name, "method": request.method, **place, **page}
 
 
 def _is_fresh(told: Trace, match: ResolverMatch) -> bool:

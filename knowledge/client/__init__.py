@@ -60,8 +60,14 @@ class Client(Permissions):
         told = self._told("GET", f"/matters/{matter_id}/search", params={"q": query, "limit": limit})
         return [Passage.model_validate(row) for row in told["results"]]
 
-    def page(self, version_id: UUID, number: int) -> Page:
-        return Page.model_validate(self._told("GET", f"/versions/{version_id}/pages/{number}"))
+    def page(self, version_id: UUID, number: int, start: int = 0, end: int = 0) -> Page:
+        """With a span of the version's text, as a citation has it, `marks` says what that covers."""
+        params = {"start": start, "end": end}
+        return Page.model_validate(self._told("GET", f"/versions/{version_id}/pages/{number}", params=params))
+
+    def picture(self, version_id: UUID, number: int, width: int = 1200) -> bytes:
+        """A page of a PDF or a picture as it is printed: PNG, so many pixels wide."""
+        return self._bytes(f"/versions/{version_id}/pages/{number}/picture", width=width)
 
     def ask(self, matter_id: UUID, question: str, document_ids: list[UUID] | None = None) -> Answer:
         """The complete answer."""

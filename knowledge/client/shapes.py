@@ -37,7 +37,11 @@ class Page(Shape):
     label: str
     kind: str
     start: int
+    width: float  # points
+    height: float
+    has_picture: bool
     text: str
+    marks: list[tuple[float, float, float, float]]  # left, top, right, bottom in points
 
 
 class Passage(Shape):
@@ -68,6 +72,7 @@ class Citation(Shape):
 class Sentence(Shape):
     text: str
     citations: list[int]  # numbers; none: not verified
+    cut: bool = False  # half a sentence, where the answer stopped
 
 
 class Answer(Shape):

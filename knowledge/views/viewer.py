@@ -1,6 +1,7 @@
 """The document viewer: the text of one page, with a span of it highlighted."""
 
 from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
-from knowledge import access, highlight, threads
+from knowledge import access, boxes, highlight, pictures, threads
 from knowledge.forms import PlaceForm
 from knowledge.models import Document, Page, Version
 from knowledge.views.matters import rights
@@ -52,8 +53,48 @@ def document(request: HttpRequest, document_id: UUID) -> HttpResponse:
         **rights(request, document.matter),
     }
     if pages:
-        context |= _place(version, pages, place(request))
+        wanted = place(request)
+        context |= _place(version, pages, wanted)
+        if pictures.has_pictures(version):
+            context |= _printed(context, _view(request, wanted.get("view", "")))
     return render(request, "documents/document.html", context)
+
+
+@require_safe
+def picture(request: HttpRequest, document_id: UUID) -> HttpResponse:
+    """The page that the address names as it is printed."""
+    document = access.document_for(request.user, document_id)
+    version = version_of(request, document)
+    number = place(request).get("page")
+    if not pictures.has_pictures(version) or not version.pages.filter(number=number).exists():
+        raise Http404("No such page.")
+    try:
+        return HttpResponse(pictures.draw(version, number or 1), content_type="image/png")
+    except pictures.NoPicture as error:
+        return HttpResponse(str(error), content_type="text/plain", status=HTTPStatus.CONFLICT)
+    except pictures.Busy as error:
+        return HttpResponse(str(error), content_type="text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE)
+
+
+def _view(request: HttpRequest, wanted: str) -> str:
+    """Text, or as printed: what was chosen last in this session."""
+    if wanted and wanted != request.session.get("view"):
+        request.session["view"] = wanted
+    return str(request.session.get("view", "text"))
+
+
+def _printed(context: dict[str, Any], view: str) -> dict[str, Any]:
+    """For the choice of views, and the page as printed with what the span covers."""
+    row = context["version"].pages.get(number=context["page"].number)
+    span = context["span"]
+    marks = boxes.rectangles(row, span[0] - row.start, span[1] - row.start) if span else []
+    return {
+        "view": view,
+        "sheet": row,
+        "marks": [
+            {"x": box[0], "y": box[1], "width": box[2] - box[0], "height": box[3] - box[1]} for box in marks
+        ],
+    }
 
 
 def place(request: HttpRequest) -> dict[str, Any]:
