@@ -135,7 +135,7 @@ class Server:
                 events, media_type="text/event-stream", headers={"Cache-Control": "no-store"}
             )
         text = first + "".join([piece async for piece in pieces])
-        finish = _finish(stream.usage, wanted)
+        finish = _finish(stream.usage)
         return JSONResponse(protocol.completion(generator.name, text, finish, stream.usage))
 
     async def _pieces(self, request: Request, stream: Stream, gone: Event) -> AsyncGenerator[str, None]:
@@ -157,7 +157,7 @@ class Server:
         except InferenceError as problem:
             yield protocol.event(protocol.error(problem)[1])
         else:
-            yield protocol.chunk(head, "", _finish(stream.usage, wanted))
+            yield protocol.chunk(head, "", _finish(stream.usage))
             if wanted.tells_usage:
                 yield protocol.last_chunk(head, stream.usage)
             yield "data: [DONE]\n\n"
@@ -215,9 +215,9 @@ async def _on_http_error(request: Request, problem: HTTPException) -> Response: 
     return JSONResponse(protocol.error(Refused(problem.detail, problem.status_code))[1], problem.status_code)
 
 
-def _finish(taken: Usage, wanted: Chat) -> str:
+def _finish(taken: Usage) -> str:
     """OpenAI's finish_reason."""
-    return "length" if (taken.written_tokens or 0) >= wanted.options.max_tokens else "stop"
+    return "length" if taken.is_cut else "stop"
 
 
 def _words(texts: list[str]) -> int:

@@ -14,7 +14,7 @@ from django.conf import settings
 from inference.generator import Usage
 from knowledge import sentences
 from knowledge.answers import citation
-from knowledge.citations import MARKER, Checker, Read, Support
+from knowledge.citations import MARKER, Checker, Read, Support, without_markers
 from knowledge.conversation import Conversation
 from knowledge.models import Answer, Citation
 from knowledge.pins import Pin
@@ -25,6 +25,8 @@ SILENT = re.compile(r"the sources do not (?:say|answer|state|mention|provide|con
 NUMBER = re.compile(r"\d+(?:st|nd|rd|th)?")
 # Characters; words; how often they stand one after the other; letters in all, for "2, 3, 4, 5" is a list.
 LOOKED_BACK, LONGEST_ROUND, ROUNDS, LEAST_LETTERS = 600, 8, 4, 30
+# The numbers of sources at the end of a text, the last of them perhaps unfinished.
+CUT_MARKER = re.compile(rf"(?:{MARKER.pattern})*\s*(?:\[[\d,;\s]*)?$")
 OPEN_MARKER = re.compile(r"\[[\d,;\s]*$")
 
 
@@ -46,6 +48,7 @@ class Draft:
         self.written: list[dict[str, Any]] = []
         self.said = ""
         self.usage = Usage()
+        self.is_cut = False  # it came to the limit of its tokens before its end
         self.seconds_to_first_token: float | None = None
         # The key sentences were in the prompt too, whether or not the plan had room for what is around them.
         keys = [Read(row.version_id, row.start, row.quote) for row in self.cited]
@@ -72,12 +75,30 @@ class Draft:
             yield from self._check(sentences.split(self.said)[:-1])
 
     def finish(self) -> Iterator[Event]:
-        """Check what is left; the model has said its last word. Of a repeated sentence the first is kept."""
+        """Check what is left; the model has said its last word. Of a repeated sentence the first is kept.
+
+        Half a sentence, where the text was cut off, is shown as that: it is no claim, and not checked.
+        """
         if self._is_going_round:
             self.written = _each_once(self.written)
         elif not self._has_left_the_sources:
-            complete = sentences.split(self.said)
+            self.is_cut = self.usage.is_cut and not self._is_stuck
+            said, half = sentences.whole(CUT_MARKER.sub("", self.said)) if self.is_cut else (self.said, "")
+            complete = sentences.split(said)
             yield from self._check(complete[:-1] if self._is_stuck else complete)
+            yield from self._show(without_markers(half).strip())
+
+    def _show(self, half: str) -> Iterator[Event]:
+        if half:
+            row: dict[str, Any] = {
+                "text": half,
+                "citations": [],
+                "problem": "",
+                "verbatim": False,
+                "cut": True,
+            }
+            self.written.append(row)
+            yield Event("sentence", row)
 
     @property
     def _is_going_round(self) -> bool:

@@ -204,7 +204,9 @@ class Investigation:
             ids=tuple(str(unit.id) for unit in units),
         )
         streams.give_back_connection()  # generation never holds a connection
-        return "".join(engines.generator().stream(said, options, self._lease.lost.is_set))
+        stream = engines.generator().stream(said, options, self._lease.lost.is_set)
+        text = "".join(stream)
+        return sentences.whole(text)[0] if stream.usage.is_cut else text
 
     @transaction.atomic
     def _note(self, kind: str, told: str, **data: Any) -> None:

@@ -24,6 +24,7 @@ _LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]*)\.['\"”’)\]]*$")
 _NUMBER = re.compile(r"(?:^|[:;,]\s|\b(?:[Nn][or]s?\.|and|or)\s)\s*\(?\d{1,3}\.$")
 _OPENS_SENTENCE = re.compile(r"\s*['\"“‘(\[]*[A-Z0-9§•(\-]")
 LONGEST = 600
+_NEXT = "The"  # how another sentence may begin
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,15 @@ class Span:
 def split(text: str, offset: int = 0, longest: int = LONGEST) -> list[Span]:
     """Spans of the sentences of `text`, without outer white space, shifted by `offset`."""
     return [Span(span.start + offset, span.end + offset) for span in _trimmed(text, longest)]
+
+
+def whole(text: str) -> tuple[str, str]:
+    """Of a text that was cut off its whole sentences, and half a sentence behind them, or nothing."""
+    followed = f"{text.rstrip()} {_NEXT}"
+    spans = split(followed)
+    if spans[-1].of(followed) == _NEXT:
+        return text, ""
+    return text[: spans[-1].start], text[spans[-1].start :]
 
 
 def _trimmed(text: str, longest: int) -> Iterator[Span]:

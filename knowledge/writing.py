@@ -16,6 +16,7 @@ from knowledge.draft import Draft, Event
 from knowledge.models import Answer, Citation
 from knowledge.streams import give_back_connection
 
+CUT = "It stopped at the limit of {} tokens, before its end."
 GONE = "The documents that this answer was to be written from have been deleted meanwhile."
 
 
@@ -43,8 +44,9 @@ def _written(answer_id: UUID, fence: int, cancelled: Callable[[], bool]) -> Iter
             return
         give_back_connection()  # generation never holds a connection
         yield from _generate(draft, cancelled)
-        _store(draft, fence)
-        yield Event("done", {"state": Answer.State.DONE})
+        reason = CUT.format(settings.ANSWER_TOKENS) if draft.is_cut else ""
+        _store(draft, fence, reason)
+        yield Event("done", {"state": Answer.State.DONE, "reason": reason, "cut": draft.is_cut})
     except Cancelled:
         return
     except (InferenceError, IntegrityError) as error:
@@ -103,10 +105,11 @@ def _draft(answer_id: UUID) -> Draft:
     return Draft(answer)
 
 
-def _store(draft: Draft, fence: int) -> None:
+def _store(draft: Draft, fence: int, reason: str) -> None:
     with transaction.atomic():
         stored = _mine(draft.answer.pk, fence).update(
             state=Answer.State.DONE,
+            reason=reason,
             sentences=draft.written,
             said=draft.said,
             model=engines.generator().name,

@@ -2,6 +2,7 @@
 
 import pytest
 
+from inference.generator import Usage
 from knowledge.draft import Draft
 from knowledge.models import Answer, Citation, Document, Evidence, Page, Version
 from knowledge.pins import Texts
@@ -52,6 +53,32 @@ def test_a_sentence_is_checked_as_soon_as_the_next_one_begins(draft):
     events = list(draft.add(" first day of every month. The"))
     assert [event.kind for event in events] == ["text", "sentence"]
     assert events[1].data["citations"][0]["quote"] == RENT
+
+
+def cut(draft: Draft, text: str) -> list[dict]:
+    """What is shown of a text that came to the limit of its tokens."""
+    list(draft.add(text))
+    draft.usage = Usage(is_cut=True)
+    list(draft.finish())
+    assert draft.is_cut
+    return draft.written
+
+
+@pytest.mark.parametrize(
+    "half", ["The landlord keeps the roof and", "The landlord keeps the roof and [1", "The"]
+)
+def test_half_a_sentence_where_the_text_was_cut_is_shown_but_no_claim(draft, half):
+    whole, rest = cut(draft, f"{RENT} [1] {half}")
+    assert whole["citations"] == [1]
+    assert (rest["text"], rest["citations"], rest["cut"]) == (half.removesuffix(" [1"), [], True)
+    assert draft.new_citations == []
+
+
+@pytest.mark.parametrize("end", ["", " [1]", " [1", " [1, "])
+def test_a_sentence_that_was_complete_when_the_text_was_cut_is_a_claim(draft, end):
+    [row] = cut(draft, RENT + end)
+    assert row["citations"] == [1]
+    assert "cut" not in row
 
 
 def test_a_place_that_was_quoted_keeps_its_number_and_a_new_one_gets_the_next(draft):

@@ -55,6 +55,7 @@ class Usage:
     cached_tokens: int | None = None  # of the prompt, served from the cache
     seconds_to_first_token: float | None = None
     written_tokens: int | None = None
+    is_cut: bool = False  # it came to the limit of its tokens before its own end
 
 
 class Stream(Protocol):

@@ -102,6 +102,7 @@ class LocalStream:
         self._request: Request | None = None
         self._seconds: float | None = None
         self._written = 0
+        self._is_cut = False
         self._pieces = self._read()
 
     @property
@@ -109,7 +110,7 @@ class LocalStream:
         if self._request is None:
             return Usage()
         request = self._request
-        return Usage(len(request.ids), request.cached, self._seconds, self._written)
+        return Usage(len(request.ids), request.cached, self._seconds, self._written, self._is_cut)
 
     def __iter__(self) -> Iterator[str]:
         return self
@@ -132,6 +133,7 @@ class LocalStream:
                     yield text
                 if self._stops.found:
                     return
+            self._is_cut = 0 < self._options.max_tokens <= self._written
             yield from self._rest()
         finally:
             self._request.close()

@@ -120,7 +120,9 @@ class RemoteGenerator:
             event = self._parsed(data)
             stream.tell(**_usage(event))
             text, ended = self._event(event)
-            finished = finished or ended
+            finished = finished or bool(ended)
+            if ended:
+                stream.tell(is_cut=ended == "length")
             if text:
                 yield text
         if not finished:
@@ -136,14 +138,14 @@ class RemoteGenerator:
         told = wire.without_key(data, str(self._options["headers"].get("Authorization", "")))
         raise wire.problem(self._host, code if isinstance(code, int) else 503, told)
 
-    def _event(self, event: dict[str, Any]) -> tuple[str, bool]:
-        """Text of one event, and whether it ends the answer."""
+    def _event(self, event: dict[str, Any]) -> tuple[str, str]:
+        """Text of one event, and why it ends the answer; nothing while it goes on."""
         try:
             choices = event["choices"]
             if not choices:  # the closing event with the usage
-                return "", False
+                return "", ""
             text = (choices[0].get("delta") or {}).get("content") or ""
-            return str(text), choices[0].get("finish_reason") is not None
+            return str(text), str(choices[0].get("finish_reason") or "")
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise BadReply(f"The inference server at {self._host} sent an event without text.") from error
 

@@ -60,7 +60,7 @@ def _events(answer: Answer, cancelled: Callable[[], bool]) -> Iterator[Event]:
     While somebody else writes it (or the reader who was cut off still seems to be there) this one waits.
     """
     while not cancelled():
-        answer.refresh_from_db(fields=["state", "sentences"])
+        answer.refresh_from_db(fields=["state", "sentences", "reason"])
         streams.give_back_connection()
         if answer.state in {Answer.State.DONE, Answer.State.NOTHING}:
             yield from _stored(answer)
@@ -82,5 +82,5 @@ def _stored(answer: Answer) -> Iterator[Event]:
     streams.give_back_connection()
     for row in answer.sentences:
         shown = [cited[number] for number in row["citations"] if number in cited]
-        yield Event("sentence", {"text": row["text"], "citations": shown})
-    yield Event("done", {"state": answer.state})
+        yield Event("sentence", {**row, "citations": shown})
+    yield Event("done", {"state": answer.state, "reason": answer.reason, "cut": answer.is_cut})

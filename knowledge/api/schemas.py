@@ -245,6 +245,9 @@ class SentenceOut(Schema):
     silent: bool = Field(
         default=False, description="It says that the sources do not answer; that is no claim."
     )
+    cut: bool = Field(
+        default=False, description="Half a sentence, where the answer stopped; it was not checked."
+    )
 
 
 class EvidenceOut(Schema):
@@ -300,7 +303,7 @@ class AnswerOut(Schema):
     follows: UUID | None = Field(description="The answer after which it was asked.")
     question: str
     state: Answer.State
-    reason: str
+    reason: str = Field(description="Why it failed, found nothing, or stopped before its end.")
     sentences: list[SentenceOut]
     citations: list[CitationOut]
     evidence: list[EvidenceOut]

@@ -30,7 +30,7 @@ class Answer(models.Model):
     sentences = models.JSONField(default=list)
     said = models.TextField(blank=True)  # what the model wrote, as it stands in the prompt of what follows
     plan = models.JSONField(default=dict)  # as knowledge.reading.told() makes it
-    reason = models.TextField(blank=True)
+    reason = models.TextField(blank=True)  # why it failed, found nothing, or was cut off
     model = models.CharField(max_length=200, blank=True)
     claimed = models.DateTimeField(null=True)
     fence = models.PositiveIntegerField(default=0)
@@ -45,6 +45,11 @@ class Answer(models.Model):
 
     def __str__(self) -> str:
         return self.question[:80]
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether it came to the limit of its tokens before its end; `reason` says so."""
+        return self.state == self.State.DONE and bool(self.reason)
 
 
 class Evidence(models.Model):

@@ -46,7 +46,8 @@ function checked(viewer, sentence) {
   return shown;
 }
 
-function unverified({ problem, silent }) {
+function unverified({ problem, silent, cut }) {
+  if (cut) return "not checked: the summary stopped here";
   if (silent) return "the machine found no answer: see the quotes yourself";
   return problem ? `not in the sources: ${problem}` : UNVERIFIED;
 }
