@@ -13,6 +13,7 @@ import mcp_types as types
 from mcp.server.lowlevel import Server
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+from knowledge import callers
 from knowledge.bodies import Application, Receive, Send
 
 PATH = "/mcp"
@@ -137,7 +138,9 @@ def _client(application: Application, scope: MutableMapping[str, Any]) -> httpx.
     told = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
     kept = ("authorization", "host", "x-forwarded-proto", "x-forwarded-for")
     headers = {name: told[name] for name in kept if name in told}
-    transport = httpx.ASGITransport(application, client=tuple(scope.get("client") or ("", 0)))
+    transport = httpx.ASGITransport(
+        callers.within(application, scope), client=tuple(scope.get("client") or ("", 0))
+    )
     base = f"{scope.get('scheme', 'http')}://{told.get('host', 'localhost')}/api/v1"
     return httpx.AsyncClient(transport=transport, base_url=base, headers=headers, timeout=SECONDS)
 

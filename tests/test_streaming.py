@@ -2,8 +2,11 @@
 
 import json
 import re
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -70,6 +73,58 @@ def test_a_reader_who_leaves_frees_the_generator_at_once(live, client):
     while client.get(f"/answers/{answer['id']}").json()["state"] != "ready":
         assert time.monotonic() < deadline, "the answer is still being written for nobody"
         time.sleep(0.05)
+
+
+def asks(live: Live) -> dict[str, tuple[str, dict]]:
+    """The doors where an answer comes in one piece."""
+    call = {"name": "ask", "arguments": {"matter_id": live.matter, **QUESTION}}
+    asked = [{"role": "user", "content": QUESTION["question"]}]
+    return {
+        "ask": (f"/api/v1/matters/{live.matter}/ask", QUESTION),
+        "chat": ("/v1/chat/completions", {"model": f"matter:{live.matter}", "messages": asked}),
+        "mcp": ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}),
+    }
+
+
+@live_service
+@pytest.mark.parametrize("door", ["ask", "chat", "mcp"])
+def test_who_hangs_up_before_the_answer_is_written_frees_the_generator_too(live, client, door):
+    path, body = asks(live)[door]
+    before = newest(live, client)
+    with hanging(live, path, body) as line:
+        until(lambda: newest(live, client) != before)
+        answer = newest(live, client)
+        until(lambda: client.get(f"/answers/{answer}").json()["state"] == "generating")
+        line.shutdown(socket.SHUT_RDWR)
+    until(lambda: client.get(f"/answers/{answer}").json()["state"] != "generating")
+    assert client.get(f"/answers/{answer}").json()["state"] == "ready"
+
+
+@contextmanager
+def hanging(live: Live, path: str, body: dict) -> Iterator[socket.socket]:
+    """A call whose response nobody has read yet."""
+    content = json.dumps(body).encode()
+    host = urlsplit(live.service.url)
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: {host.netloc}\r\nAuthorization: Bearer {live.service.token}\r\n"
+        "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+        f"Content-Length: {len(content)}\r\n\r\n"
+    )
+    with socket.create_connection((host.hostname, host.port)) as line:
+        line.sendall(head.encode() + content)
+        yield line
+
+
+def newest(live: Live, client: httpx.Client) -> str:
+    found = client.get(f"/matters/{live.matter}/answers", params={"limit": 1}).json()
+    return found[0]["id"] if found else ""
+
+
+def until(holds: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 @live_service

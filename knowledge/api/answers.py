@@ -8,7 +8,7 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Router
 
-from knowledge import access, answers, preferences, streams, writing
+from knowledge import access, answers, callers, preferences, streams, writing
 from knowledge.api.auth import person_of, watch
 from knowledge.api.problems import problem
 from knowledge.api.schemas import AnswerOut, Problem, QuestionIn, ReadingIn
@@ -36,8 +36,11 @@ def ask(request: HttpRequest, matter_id: UUID, body: QuestionIn) -> HttpResponse
     answer = answers.ask(scope, matter, person, body.question, follows)
     if "text/event-stream" in request.headers.get("Accept", ""):
         return stream(answer, watch(request, matter_id))
-    for _ in writing.write(answer.pk, lambda: False):
+    is_gone = callers.gone(request)
+    for _ in writing.write(answer.pk, is_gone):
         pass
+    if is_gone():
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, callers.HUNG_UP)
     answer = access.answer_for(person, answer.pk)  # again: writing took its time
     if answer.state == Answer.State.FAILED:
         stored = {"answer": str(answer.pk), "answer_url": f"/api/v1/answers/{answer.pk}"}

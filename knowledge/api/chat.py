@@ -3,7 +3,7 @@
 It is also served at /v1/chat/completions and /v1/models, where such clients look for it.
 """
 
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from inference.errors import InferenceError
-from knowledge import access, answers, markdown, streams, writing
+from knowledge import access, answers, callers, markdown, streams, writing
 from knowledge.api import cursors, idempotency
 from knowledge.api.auth import person_of, watch
 from knowledge.draft import Event, told
@@ -23,6 +23,7 @@ from knowledge.search import BadQuery
 
 router = Router(tags=["OpenAI"])
 MODEL = "matter:"
+CUT = " [cut off, not checked]"
 UNVERIFIED = " [not verified]"
 
 
@@ -113,8 +114,11 @@ def complete(request: HttpRequest, body: ChatIn) -> HttpResponseBase | ChatOut:
     answer = answers.ask(access.scope_for(person, matter), matter, person, asked[-1])
     if body.stream:
         return _stream(answer, body.model, watch(request, matter.pk))
-    for _ in writing.write(answer.pk, lambda: False):
+    is_gone = callers.gone(request)
+    for _ in writing.write(answer.pk, is_gone):
         pass
+    if is_gone():
+        raise InferenceError(callers.HUNG_UP)
     answer = access.answer_for(person, answer.pk)  # again: writing took its time
     if answer.state == Answer.State.FAILED:
         raise InferenceError(answer.reason)
@@ -137,11 +141,10 @@ def _model(matter: Matter) -> ModelOut:
 
 def _whole(answer: Answer, model: str) -> ChatOut:
     cited = [told(row) for row in answer.citations.select_related("version__document")]
-    said = [_sentence(row["text"], row["citations"]) for row in answer.sentences]
+    said = [_sentence(row, row["citations"]) for row in answer.sentences]
     content = " ".join(said) + _sources(cited) or answer.reason
-    choice = ChatChoiceOut(
-        index=0, message=ChatMessageOut(role="assistant", content=content), finish_reason="stop"
-    )
+    message = ChatMessageOut(role="assistant", content=content)
+    choice = ChatChoiceOut(index=0, message=message, finish_reason=_finish(is_cut=answer.is_cut))
     return ChatOut(
         id=str(answer.pk),
         object="chat.completion",
@@ -152,9 +155,13 @@ def _whole(answer: Answer, model: str) -> ChatOut:
     )
 
 
-def _sentence(text: str, numbers: Iterable[int]) -> str:
+def _finish(*, is_cut: bool) -> str:
+    return "length" if is_cut else "stop"
+
+
+def _sentence(row: Mapping[str, Any], numbers: Iterable[int]) -> str:
     marks = "".join(f" [{number}]" for number in numbers)
-    return markdown.plain(text) + (marks or UNVERIFIED)
+    return markdown.plain(row["text"]) + (CUT if row.get("cut") else marks or UNVERIFIED)
 
 
 def _sources(cited: list[dict[str, Any]]) -> str:
@@ -200,17 +207,19 @@ class _Chunks:
 
     def of(self, events: Iterator[Event]) -> Iterator[Event]:
         yield self._chunk({"role": "assistant", "content": ""})
+        is_cut = False
         for event in events:
+            is_cut = event.kind == "done" and bool(event.data.get("cut"))
             if event.kind == "sentence":
                 self._cited |= {row["number"]: row for row in event.data["citations"]}
                 numbers = [row["number"] for row in event.data["citations"]]
-                yield self._chunk({"content": _sentence(event.data["text"], numbers) + " "})
+                yield self._chunk({"content": _sentence(event.data, numbers) + " "})
             elif event.kind in {"problem", "busy"}:
                 yield Event("chunk", {"error": {"message": event.data["reason"], "type": event.kind}})
                 return  # neither “stop” nor the end: a client must not take this for an answer
         sources = _sources([self._cited[number] for number in sorted(self._cited)])
         yield self._chunk({"content": sources or self._answer.reason})
-        yield self._chunk({}, "stop")
+        yield self._chunk({}, _finish(is_cut=is_cut))
         self.is_complete = True
 
     def _chunk(self, delta: dict[str, str], finish: str | None = None) -> Event:

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from inference.errors import InferenceError
-from knowledge import access, answers, differences, preferences, streams, writing
+from knowledge import access, answers, callers, differences, preferences, streams, writing
 from knowledge.api.auth import person_of, watch
 from knowledge.forms import QuestionForm, ReadingForm
 from knowledge.index import IndexUnavailable
@@ -68,7 +68,7 @@ def answer(request: HttpRequest, answer_id: UUID) -> HttpResponse:
     """The page; POST writes the text to its end first, for browsers that cannot follow the stream."""
     found = access.answer_for(request.user, answer_id)
     if request.method == "POST":
-        for _ in writing.write(found.pk, lambda: False):
+        for _ in writing.write(found.pk, callers.gone(request)):
             pass
         return redirect("answer", found.pk)
     return render(request, "answers/answer.html", _shown(request, found))
@@ -136,6 +136,8 @@ def _flag(row: dict[str, Any], found: list[Citation]) -> str:
         return "its source has been deleted"
     if row.get("silent"):
         return "the machine found no answer: see the quotes yourself"
+    if row.get("cut"):
+        return "not checked: the summary stopped here"
     if not found:
         problem = row.get("problem")
         return f"not in the sources: {problem}" if problem else "not found word for word in the sources"
