@@ -21,6 +21,10 @@ _CONFUSED = [
     ("i", "l"),
     ("5", "s"),
 ]
+_DIVIDED_BEFORE = re.compile(r"[^\W\d_](?:[-‐]\s*\n\s*|\u00ad\s*)$")
+_DIVIDED_BEHIND = re.compile(r"(?:[-‐]\s*\n\s*|\u00ad\s*)[^\W\d_]")
+_PREFIX = re.compile(r"(?:^|[^\w])(?:non|un|anti|dis|in|ir|il|im|ex|pseudo|quasi)[-‐‑–]\s?$", re.IGNORECASE)
+REACH = 40  # characters before a place that are looked at
 _CUT_NUMBER = re.compile(r"\d[.,]\d")
 SHORTEST_BY_OCR = 25  # folded characters; shorter ones are alike by chance
 
@@ -80,7 +84,18 @@ def is_cut(text: str, at: int) -> bool:
     if any(_CUT_NUMBER.fullmatch(number) for number in numbers):
         return True
     before, behind = text[max(at - 1, 0) : at], text[at : at + 1]
-    return all(side.isdigit() or side.lower() != side.upper() for side in (before, behind))
+    is_within = all(side.isdigit() or side.lower() != side.upper() for side in (before, behind))
+    return is_within or _is_at_hyphen(text, at)
+
+
+def _is_at_hyphen(text: str, at: int) -> bool:
+    """Whether what stands here is a part of a word that a line break divides, or that its prefix turns round:
+    “enforceable” is not what “un-⏎enforceable” says, nor “exclusive” what “non-exclusive” says.
+    """
+    before = text[max(at - REACH, 0) : at]
+    if text[at : at + 1].isalpha() and (_DIVIDED_BEFORE.search(before) or _PREFIX.search(before)):
+        return True
+    return text[max(at - 1, 0) : at].isalpha() and bool(_DIVIDED_BEHIND.match(text, at))
 
 
 def _find_by_ocr(quote: Folded, text: Folded) -> tuple[int, int] | None:

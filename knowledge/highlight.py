@@ -41,6 +41,7 @@ def stem(word: str) -> str:
 def snippet(text: str, query: str, ranges: Sequence[tuple[int, int]] = ()) -> list[Piece]:
     """The stretch of `text` where most of the query's words stand, with those words and the ranges marked."""
     wanted = terms(query)
+    ranges = [(max(start, 0), min(end, len(text))) for start, end in ranges if start < len(text) and end > 0]
     if ranges:
         return around(text, min(ranges)[0], [*ranges, *_places(text, wanted)])
     start = _best_start(text, wanted)

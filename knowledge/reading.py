@@ -12,6 +12,7 @@ from inference.errors import InferenceError
 from knowledge import context, engines, units, widening
 from knowledge.access import Scope
 from knowledge.context import Hit, Plan, Stretch, Whole
+from knowledge.listed import among
 from knowledge.models import Document, Evidence, Passage, Version
 from knowledge.pins import Texts
 from knowledge.preferences import Wishes
@@ -104,7 +105,7 @@ def told(
     full = {row.version.document.path for row in rows if row.kind == Evidence.Kind.FULL}
     there = Document.objects.filter(matter__in=scope.matter_ids, current__isnull=False)
     if scope.document_ids is not None:
-        there = there.filter(pk__in=scope.document_ids)
+        there = there.filter(pk__in=among(scope.document_ids))
     return {
         "full": sorted(full),
         "by_passage": sorted({row.version.document.path for row in rows} - full),

@@ -22,6 +22,14 @@ def test_the_snippet_is_cut_around_the_match():
     assert pieces[-1].text == " …"
 
 
+def test_what_was_found_from_before_the_text_on_is_shown_with_what_follows():
+    text = "the rent is due " + "and so on " * 100
+    pieces = highlight.snippet(text, "", [(-5, 8)])
+    assert pieces[0] == Piece("the rent", is_marked=True)
+    assert sum(len(piece.text) for piece in pieces) > 200
+    assert highlight.snippet(text, "", [(-9, -2)]) == highlight.snippet(text, "")
+
+
 @given(words, words)
 def test_marking_changes_no_text(text, query):
     assert "".join(piece.text for piece in highlight.marked(text, highlight.terms(query))) == text

@@ -44,6 +44,8 @@ def folded(text: str) -> list[str]:
         ("a b /5 c", And((a, Near(b, c, 5))), ""),
         ("(a OR b) /s c", Near(Or((a, b)), c, "s"), ""),
         ("terminat*", literal("terminat*"), ""),
+        ("合同*", literal("合 同"), ""),
+        ("*第12条 合同", literal("第 12 条"), "合同"),
         ("organi?ation notice", literal("organi?ation"), "notice"),
         ("Who pays?", None, "Who pays?"),
         ("non-compete AND 12(b)(6)", And((literal("non compete"), literal("12 b 6"))), ""),

@@ -123,6 +123,37 @@ def test_reconciling_repairs_words_that_are_missing_of_another_text_or_by_older_
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps its indexes itself")
+def test_an_index_that_says_other_rows_or_other_words_is_not_sound(people):
+    versions = [corpus.add(people.matter, name, "The harbour fee.") for name in ("a", "b")]
+    assert store.is_sound()
+    terms = Wording.objects.get(version=versions[0]).terms
+    assert "harbour" in terms.split()
+    for changed in (terms.replace("harbour", "crane"), terms.replace("harbour", ""), f"{terms} crane"):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DROP TRIGGER knowledge_wording_update")
+            Wording.objects.filter(version=versions[0]).update(terms=changed)
+            assert not store.is_sound()
+            transaction.set_rollback(True)
+    assert store.is_sound()
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL has no one lock for all who write")
+@pytest.mark.django_db(transaction=True)
+def test_the_index_is_checked_while_somebody_else_writes(people):
+    corpus.add(people.matter, "a", "The harbour fee.")
+    other = connection.copy()
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("BEGIN IMMEDIATE")
+            connection.cursor().execute("PRAGMA busy_timeout = 0")
+            assert store.is_sound()
+            cursor.execute("ROLLBACK")
+    finally:
+        other.close()
+        connection.cursor().execute("PRAGMA busy_timeout = 30000")
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="PostgreSQL keeps its indexes itself")
 @pytest.mark.django_db(transaction=True)
 def test_an_index_that_lost_its_triggers_is_built_again(people):
     with connection.cursor() as cursor:

@@ -6,10 +6,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from django.utils import timezone
+
 from knowledge import access
 from knowledge.access import Scope
 from knowledge.exact.reading import KINDS
 from knowledge.models import Correspondent, Kind
+from knowledge.query.fields import FIELDS, plain
 
 MOST_VALUES = 12  # of one facet
 FEW = 500  # documents that are asked for by name
@@ -71,9 +74,9 @@ def facets(scope: Scope, found: Collection[Entry]) -> list[Facet]:
         _facet(
             "Type", "type", Counter(each.kind for each in found), {kind.value: kind.label for kind in Kind}
         ),
-        _facet("Year", "date", Counter(str(each.date.year) for each in found if each.date)),
-        _facet("Custodian", "custodian", Counter(each.custodian for each in found)),
-        _facet("Author", "author", Counter(each.author for each in found)),
+        _facet("Year", "date", Counter(_year(each.date) for each in found if each.date)),
+        _facet("Custodian", "custodian", Counter(plain(each.custodian) for each in found)),
+        _facet("Author", "author", Counter(plain(each.author) for each in found)),
         _facet("Sender", "sender", Counter(_senders(scope, found))),
         _facet("Pages", "pages", Counter(_honesty(found)), {kind.value: kind.label for kind in KINDS}),
     ]
@@ -90,8 +93,14 @@ def _facet(name: str, field: str, counts: Counter[str], labels: dict[str, str] |
 
 
 def _term(field: str, value: str) -> str:
-    bare = "".join(char for char in value if char not in '"“”„‟«»″').strip()
-    return f"{field}:{bare}" if bare.isalnum() else f'{field}:"{bare}"'
+    """What finds exactly what was counted: of a text the whole value, not its words."""
+    is_text = FIELDS[field].kind == "text"
+    return f'{field}:="{value}"' if is_text else f"{field}:{value}"
+
+
+def _year(at: datetime) -> str:
+    """In the time zone of the service, as a query for the year has it."""
+    return str(timezone.localtime(at, timezone.get_default_timezone()).year)
 
 
 def _senders(scope: Scope, found: Iterable[Entry]) -> Iterator[str]:
@@ -102,9 +111,11 @@ def _senders(scope: Scope, found: Iterable[Entry]) -> Iterator[str]:
     rows = Correspondent.objects.filter(
         role=Correspondent.Role.SENDER, version__current_of__in=access.documents_in(scope)
     )
-    for version, name, address in rows.order_by().values_list("version", "name", "address"):
-        if version in versions:
-            yield name or address
+    said = rows.order_by().values_list("version", "name", "address")
+    # Each document counts once, however often it names its sender.
+    yield from (
+        value for _, value in {(pk, plain(name or address)) for pk, name, address in said if pk in versions}
+    )
 
 
 def _honesty(found: Iterable[Entry]) -> Iterator[str]:

@@ -36,6 +36,8 @@ def documents(scope: Scope, leaf: Field) -> frozenset[UUID]:
     match leaf.test:
         case fields.Said(said):
             return _saying(scope, leaf.name, said)
+        case fields.Is(value):
+            return _being(scope, leaf.name, value)
         case fields.Stamps():
             return _stamped(scope, leaf.test)
         case fields.Days(first, last):
@@ -72,13 +74,26 @@ def _saying(scope: Scope, name: str, said: tuple[str, ...]) -> frozenset[UUID]:
     return frozenset(pk for pk, value in _values(scope, name) if value and says(value))
 
 
+def _being(scope: Scope, name: str, value: str) -> frozenset[UUID]:
+    """Of people the name, else the address: as the counts beside a search have them."""
+    if name in COLUMNS:
+        return frozenset(pk for pk, found in _values(scope, name) if fields.plain(found or "") == value)
+    return frozenset(
+        pk for pk, person, address in _people(scope, name) if fields.plain(person or address) == value
+    )
+
+
 def _values(scope: Scope, name: str) -> Iterable[tuple[UUID, str]]:
     rows = access.documents_in(scope).filter(current__isnull=False)
     if name in COLUMNS:
         return rows.values_list("pk", COLUMNS[name])
+    return ((pk, f"{person} {address}") for pk, person, address in _people(scope, name))
+
+
+def _people(scope: Scope, name: str) -> Iterable[tuple[UUID, str, str]]:
+    rows = access.documents_in(scope).filter(current__isnull=False)
     people = Correspondent.objects.filter(role__in=ROLES[name], version__current_of__in=rows).order_by()
-    found = people.values_list("version__current_of", "name", "address")
-    return ((pk, f"{person} {address}") for pk, person, address in found)
+    return people.values_list("version__current_of", "name", "address")
 
 
 def _stamped(scope: Scope, wanted: fields.Stamps) -> frozenset[UUID]:

@@ -12,13 +12,13 @@ from knowledge.access import Scope
 from knowledge.exact import filters, store
 from knowledge.exact.matching import Reader, Spans, match
 from knowledge.exact.reading import ints
+from knowledge.listed import among
 from knowledge.models import Wording
 from knowledge.query.tree import And, Field, Near, Node, Not, Or, is_text, leaves
 
 AT_ONCE = 200  # rows that are held in memory
 UNITS = {"s": "sentences", "p": "paragraphs"}
 EVERY = Q(pk__isnull=False)
-MOST_NAMED = 1_000  # documents; a condition that more fulfil is tested on each row, not told to the database
 
 
 @dataclass(frozen=True)
@@ -73,8 +73,8 @@ def _condition(node: Node, known: dict[Field, frozenset[UUID]]) -> Q:
     if is_text(node):
         return store.candidates(node) or EVERY
     match node:
-        case Field() if len(known[node]) <= MOST_NAMED:
-            return Q(version__document__in=known[node])
+        case Field():
+            return Q(version__document__in=among(known[node]))
         case And(parts):
             text = tuple(part for part in parts if is_text(part))
             found = _condition(And(text), known) if text else EVERY

@@ -4,10 +4,12 @@ It answers with candidates: all that match are among them, not each of them matc
 SQLite (FTS5, an index without positions) and PostgreSQL (GIN over a tsvector that its parser never sees).
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
-from django.db import DatabaseError, connection, transaction
+from django.db import DatabaseError, connection
 from django.db.models import Q
 from django.db.models.expressions import RawSQL
 
@@ -16,6 +18,7 @@ from knowledge.query.words import WILD, is_wild
 
 TABLE = "knowledge_wording"
 FTS = "knowledge_wording_fts"
+TOLD = f"{FTS}_told"  # each word of the index with each row it is in
 # A tsvector holds one megabyte of words; a row with more is a candidate always.
 INDEXED_CHARACTERS = 250_000
 VECTOR = f"array_to_tsvector(string_to_array(left(terms, {INDEXED_CHARACTERS}), ' '))"
@@ -86,11 +89,33 @@ def is_sound() -> bool:
     if connection.vendor != "sqlite":
         return True
     try:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(f"INSERT INTO {FTS} ({FTS}, rank) VALUES ('integrity-check', 1)")  # noqa: S608
+        with _reading() as cursor:
+            cursor.execute(f"CREATE VIRTUAL TABLE temp.{TOLD} USING fts5vocab(main, {FTS}, instance)")
+            told = _sum(cursor.execute(f"SELECT doc, term FROM temp.{TOLD}"))  # noqa: S608 - constants
+            rows = cursor.execute(f"SELECT id, terms FROM {TABLE}")  # noqa: S608 - constants
+            return told == _sum((pk, term) for pk, terms in rows for term in terms.split(" ") if term)
     except DatabaseError:
         return False
-    return True
+
+
+@contextmanager
+def _reading() -> Iterator[Any]:
+    """Within one state of the database, and without keeping anybody from writing."""
+    is_ours = not connection.in_atomic_block
+    with connection.cursor() as cursor:
+        cursor.execute(f"DROP TABLE IF EXISTS temp.{TOLD}")
+        if is_ours:
+            cursor.execute("BEGIN DEFERRED")
+        try:
+            yield cursor
+        finally:
+            if is_ours:
+                cursor.execute("ROLLBACK")
+
+
+def _sum(pairs: Iterable[tuple[int, str]]) -> int:
+    """The same for the same pairs in any order."""
+    return sum(hash(pair) for pair in pairs) & 0xFFFFFFFFFFFFFFFF
 
 
 def rebuild() -> None:

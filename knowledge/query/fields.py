@@ -8,6 +8,7 @@ from typing import Literal as OneOf
 
 from knowledge.query.words import patterns
 
+_QUOTES = re.compile('["“”„‟«»″]')
 Kind = OneOf["text", "choice", "date", "bates"]
 
 
@@ -78,11 +79,18 @@ class Said:
 
 
 @dataclass(frozen=True)
+class Is:
+    """The whole value, letter by letter, but for quotation marks, which no query can hold."""
+
+    value: str
+
+
+@dataclass(frozen=True)
 class Choice:
     value: str
 
 
-Test = Days | Stamps | Said | Choice
+Test = Days | Stamps | Said | Is | Choice
 
 
 def read(name: str, value: str) -> Test:
@@ -95,7 +103,12 @@ def read(name: str, value: str) -> Test:
         case "choice":
             return _choice(name, value)
         case "text":
-            return _said(name, value)
+            return Is(plain(value[1:])) if value.startswith("=") and plain(value[1:]) else _said(name, value)
+
+
+def plain(value: str) -> str:
+    """A value as it can be written in a query."""
+    return _QUOTES.sub("", value.replace("\x00", " ")).strip()
 
 
 def _said(name: str, value: str) -> Said:

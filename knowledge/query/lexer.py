@@ -20,7 +20,7 @@ _OPERATOR = re.compile(rf"(AND|OR|NOT){_END}")
 _NEAR = re.compile(rf"(?:(?P<pre>pre)|w)?/(?P<reach>[0-9]+|[sp]){_END}", re.IGNORECASE)
 _PHRASE = re.compile(f"[{_QUOTES}]([^{_QUOTES}]*)[{_QUOTES}]")
 _FIELD = re.compile(
-    rf"([^\W\d_]+):(?!//)(?:[{_QUOTES}](?P<quoted>[^{_QUOTES}]*)[{_QUOTES}]|(?P<bare>[^\s(){_QUOTES}]+))"
+    rf"([^\W\d_]+):(?!//)(?:(?P<whole>=?)[{_QUOTES}](?P<quoted>[^{_QUOTES}]*)[{_QUOTES}]|(?P<bare>[^\s(){_QUOTES}]+))"
 )
 # Brackets right after a letter or digit belong to it: 12(b)(6), § 2(a).
 _WORD = re.compile(rf"[^\s(){_QUOTES}]+(?:\([^\s(){_QUOTES}]*\)[^\s(){_QUOTES}]*)*")
@@ -93,7 +93,7 @@ def _field(found: re.Match[str]) -> Token:
             found.start(),
             found.end(1),
         )
-    value = found["bare"] if found["quoted"] is None else found["quoted"]
+    value = found["bare"] if found["quoted"] is None else found["whole"] + found["quoted"]
     return Token("field", found.start(), found.end(), value.strip(), name)
 
 

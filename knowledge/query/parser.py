@@ -10,7 +10,7 @@ from knowledge.query import fields
 from knowledge.query.errors import QueryError
 from knowledge.query.lexer import OPERATORS, Token, tokens
 from knowledge.query.tree import And, Field, Literal, Near, Node, Not, Or, Query
-from knowledge.query.words import WILD, is_wild, patterns
+from knowledge.query.words import WILD, has_wildcard, is_wild, patterns
 
 LONGEST = 10_000  # characters
 DEEPEST = 24  # brackets in brackets; SQLite's full-text index takes about thirty
@@ -119,7 +119,7 @@ class _Parser:
                 return self._bracket(token, inside)
             case "field":
                 return self._field(token)
-            case "word" if not inside.is_literal and not any(map(_is_searchable, patterns(token.text))):
+            case "word" if not inside.is_literal and not has_wildcard(token.text):
                 self.plain.append(token.text)
                 return None
             case _:
@@ -171,11 +171,6 @@ class _Parser:
 
     def error(self, message: str, token: Token) -> QueryError:
         return QueryError(message, token.start, token.end)
-
-
-def _is_searchable(pattern: str) -> bool:
-    """Whether it has a wildcard, and something beside it."""
-    return is_wild(pattern) and bool(WILD.sub("", pattern))
 
 
 def _joined(kind: type[And] | type[Or], parts: list[Node | None]) -> Node | None:

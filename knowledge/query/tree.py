@@ -28,7 +28,10 @@ class Field:
 
     def __str__(self) -> str:
         is_bare = re.fullmatch(r"(?!//)[^\s()\"“”„‟«»″]+", self.value)
-        return f"{self.name}:{self.value}" if is_bare else f'{self.name}:"{self.value}"'
+        if is_bare:
+            return f"{self.name}:{self.value}"
+        sign = "=" if self.value.startswith("=") else ""
+        return f'{self.name}:{sign}"{self.value.removeprefix("=")}"'
 
 
 @dataclass(frozen=True)

@@ -47,10 +47,16 @@ def patterns(text: str) -> list[str]:
     found: list[str] = []
     for match in _PATTERN.finditer(text):
         if WILD.search(match.group()):
-            found.append(_folded_pattern(match.group()))
+            found += _wild_pieces(match.group())
         else:
             found += [word.text for word in _pieces(match.group(), 0)]
     return found
+
+
+def has_wildcard(text: str) -> bool:
+    """Whether * or ? stands beside something in one of its words."""
+    found = (match.group() for match in _PATTERN.finditer(text))
+    return any(is_wild(word) and _folded_pattern(word).strip("*?") for word in found)
 
 
 def is_wild(pattern: str) -> bool:
@@ -106,6 +112,17 @@ def _folded(word: str, start: int) -> Iterator[Word]:
 def _cut(folded: str, start: int, end: int) -> Iterator[Word]:
     for at in range(0, len(folded), LONGEST):
         yield Word(folded[at : at + LONGEST], start, end)
+
+
+def _wild_pieces(pattern: str) -> Iterator[str]:
+    """The characters of a script without spaces are words of their own, before and behind which anything may
+    stand anyway: there a * says nothing.
+    """
+    parts = [part for part in re.split(f"({_UNDIVIDED.pattern})", pattern) if part]
+    for at, part in enumerate(parts):
+        is_outside = len(parts) > 1 and at in {0, len(parts) - 1} and not part.strip("*")
+        if not is_outside:
+            yield _folded_pattern(part)
 
 
 def _folded_pattern(text: str) -> str:
