@@ -17,6 +17,7 @@ from django.http import Http404
 from django.utils import timezone
 
 from knowledge.audit import trace
+from knowledge.listed import among
 from knowledge.models import (
     Answer,
     ApiToken,
@@ -302,7 +303,7 @@ def scope_for(
     matter_ids = _matter_ids(person, None if matter is None else matter.pk)
     documents = None
     if document_ids is not None:
-        readable = Document.objects.filter(pk__in=list(document_ids), matter__in=matter_ids)
+        readable = Document.objects.filter(pk__in=among(set(document_ids)), matter__in=matter_ids)
         documents = frozenset(readable.values_list("pk", flat=True))
     return Scope(person.pk or 0, matter_ids, documents, seal=_SEAL)
 
@@ -328,8 +329,8 @@ def narrowed(scope: Scope, document_ids: Iterable[UUID]) -> Scope:
 
 def documents_in(scope: Scope) -> QuerySet[Document]:
     """The documents of a scope that the person may read now: the second lock of what asks the rows."""
-    rows = Document.objects.filter(matter_id__in=scope.matter_ids & open_ids(scope.user_id))
-    return rows if scope.document_ids is None else rows.filter(pk__in=scope.document_ids)
+    rows = Document.objects.filter(matter_id__in=scope.matter_ids, matter__in=open_to(scope.user_id))
+    return rows if scope.document_ids is None else rows.filter(pk__in=among(scope.document_ids))
 
 
 def saved_search_for(person: Person, search_id: UUID) -> SavedSearch:
@@ -343,6 +344,7 @@ def saved_search_for(person: Person, search_id: UUID) -> SavedSearch:
 
 
 def _require(person: Person, matter: Matter, role: Role) -> None:
+    trace.needed(role)
     held = role_in(person, matter)
     if held is None or held < role:
         raise PermissionDenied(f"This needs the role “{role.label}” in the matter.")

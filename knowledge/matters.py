@@ -56,7 +56,9 @@ def delete(matter: Matter) -> None:
 
 def rename(matter: Matter, name: str) -> Matter:
     matter.name = name.strip()
-    matter.save(update_fields=["name"])
+    with transaction.atomic():
+        matter.save(update_fields=["name"])
+        audit.record(Act.CHANGE, f"matter:{matter.pk}", matter_id=matter.pk, text=matter.name)
     return matter
 
 
@@ -114,6 +116,8 @@ def _granted(matter: Matter, whom: str, role: Role | None) -> None:
 def keeping_a_manager(matter: Matter) -> Iterator[None]:
     """A transaction that is undone, with LastManager, if it takes away the matter's last manager."""
     with transaction.atomic():
+        # Of two who take each other out at once, the second finds what the first has done.
+        Matter.objects.select_for_update().filter(pk=matter.pk).first()
         had_one = access.managers_of(matter).exists()
         yield
         if had_one and not access.managers_of(matter).exists():

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 
+from knowledge import audit
 from knowledge.access import Scope
 from knowledge.models import Document, Matter, Preference, Version
 
@@ -35,8 +37,11 @@ def of_matter(person: User, matter: Matter) -> QuerySet[Preference]:
 
 def choose(person: User, document: Document, kind: str) -> None:
     """Keep a wish; "" takes it back. Raises ValueError for what is no kind."""
-    if not kind:
-        Preference.objects.filter(user=person, document=document).delete()
-        return
-    wish = Preference.Kind(kind)
-    Preference.objects.update_or_create(user=person, document=document, defaults={"kind": wish})
+    wish = Preference.Kind(kind) if kind else None
+    with transaction.atomic():
+        if wish is None:
+            Preference.objects.filter(user=person, document=document).delete()
+        else:
+            Preference.objects.update_or_create(user=person, document=document, defaults={"kind": wish})
+        subject, told = f"document:{document.pk}", {"reading": kind or "as the evidence suggests"}
+        audit.record(audit.Act.CHANGE, subject, matter_id=document.matter_id, details=told)

@@ -1,8 +1,10 @@
 """Searches that a person keeps, each under a name of their own."""
 
 from django.contrib.auth.models import User
+from django.db import transaction
 from django.db.models import QuerySet
 
+from knowledge import audit
 from knowledge.models import Matter, SavedSearch
 from knowledge.query import parse
 
@@ -29,7 +31,16 @@ def keep(person: User, matter: Matter, name: str, query: str) -> SavedSearch:
     parse(query)
     if of(person, matter).exclude(name=name).count() >= MOST:
         raise TooManySaved
-    saved, _ = SavedSearch.objects.update_or_create(
-        user=person, matter=matter, name=name, defaults={"query": query}
-    )
+    with transaction.atomic():
+        saved, _ = SavedSearch.objects.update_or_create(
+            user=person, matter=matter, name=name, defaults={"query": query}
+        )
+        audit.record(audit.Act.CHANGE, f"search:{saved.pk}", matter_id=matter.pk, text=query)
     return saved
+
+
+def forget(saved: SavedSearch) -> None:
+    subject = f"search:{saved.pk}"
+    with transaction.atomic():
+        saved.delete()
+        audit.record(audit.Act.DELETE, subject, matter_id=saved.matter_id)

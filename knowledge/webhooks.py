@@ -16,11 +16,12 @@ from uuid import UUID
 import httpx
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef, QuerySet
 from django.http import Http404
 from django.utils import timezone
 
-from knowledge import access, outbound
+from knowledge import access, audit, outbound
 from knowledge.models import Answer, Delivery, Job, Matter, Role, Version, Webhook
 
 ATTEMPTS = 7
@@ -35,7 +36,21 @@ Event = Webhook.Event
 def create(matter: Matter, by: User, url: str, events: list[str]) -> Webhook:
     """Raises outbound.Refused for an address that nothing would be sent to."""
     outbound.checked(url)
-    return Webhook.objects.create(matter=matter, by=by, url=url, events=sorted(set(events)))
+    with transaction.atomic():
+        hook = Webhook.objects.create(matter=matter, by=by, url=url, events=sorted(set(events)))
+        _record(audit.Act.ADD, hook, f"webhook:{hook.pk}")
+    return hook
+
+
+def delete(hook: Webhook) -> None:
+    subject = f"webhook:{hook.pk}"
+    with transaction.atomic():
+        hook.delete()
+        _record(audit.Act.DELETE, hook, subject)
+
+
+def _record(act: audit.Act, hook: Webhook, subject: str) -> None:
+    audit.record(act, subject, matter_id=hook.matter_id, details={"events": hook.events})
 
 
 def notice() -> int:
@@ -51,9 +66,11 @@ def due() -> QuerySet[Delivery]:
 
 def replay(delivery: Delivery) -> Delivery:
     """Due again, with fresh attempts."""
-    Delivery.objects.filter(pk=delivery.pk).update(
-        state=Delivery.State.DUE, attempts=0, due_at=timezone.now(), reason="", finished=None
-    )
+    with transaction.atomic():
+        Delivery.objects.filter(pk=delivery.pk).update(
+            state=Delivery.State.DUE, attempts=0, due_at=timezone.now(), reason="", finished=None
+        )
+        _record(audit.Act.CHANGE, delivery.webhook, f"delivery:{delivery.pk}")
     delivery.refresh_from_db()
     return delivery
 

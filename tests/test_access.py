@@ -1,15 +1,19 @@
 """The door itself: scopes, roles, and the second lock behind the index."""
 
+import threading
+from contextlib import suppress
 from uuid import uuid4
 
 import pytest
-from django.contrib.auth.models import AnonymousUser
+from django.contrib.auth.models import AnonymousUser, User
 from django.core.exceptions import PermissionDenied
+from django.db import connection
 from django.http import Http404
 
 from knowledge import access, engines, generations, matters, search
 from knowledge.access import Scope
 from knowledge.models import Document, Membership, Passage, Role, Version
+from tests.conftest import make_people
 
 
 def test_a_scope_cannot_be_made_elsewhere():
@@ -81,3 +85,25 @@ def make_passage(matter) -> Passage:
     return Passage.objects.create(
         id=uuid4(), version=version, generation=generations.current(), key="", **place
     )
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_managers_who_take_each_other_out_at_once_leave_one():
+    """Both ask whether a manager is left before either has said that they are done."""
+    people = make_people()
+    matters.set_member(people.matter, people.member, Role.MANAGER)
+    meeting = threading.Barrier(2, timeout=1)
+
+    def leave(user: User) -> None:
+        with suppress(matters.LastManager), matters.keeping_a_manager(people.matter):
+            people.matter.memberships.filter(user=user).delete()
+            with suppress(threading.BrokenBarrierError):
+                meeting.wait()
+        connection.close()
+
+    threads = [threading.Thread(target=leave, args=[user]) for user in (people.owner, people.member)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert access.managers_of(people.matter).count() == 1

@@ -11,7 +11,7 @@ from django.test import Client
 from knowledge import matters
 from knowledge.api import api as rest
 from knowledge.api import idempotency
-from knowledge.models import Document, Matter, Membership, Replay, Upload
+from knowledge.models import Document, Matter, Membership, Replay, Role, Upload
 
 PROBLEM = "application/problem+json"
 PROBLEM_FIELDS = {"type", "title", "status", "detail"}
@@ -150,6 +150,29 @@ def test_who_was_taken_out_gets_nothing_again(api, people):
     assert api.post(path, **keyed()).status_code == 201
     Membership.objects.filter(user=people.owner).delete()
     assert api.post(path, **keyed()).status_code == 404
+
+
+def test_a_response_is_given_again_only_to_who_still_has_the_role_that_it_needed(api, people):
+    path, wall = (
+        f"/api/v1/matters/{people.matter.pk}/walls",
+        {"username": "reader", "reason": "Acted for Crane."},
+    )
+    first, again = (api.post(path, wall, "application/json", **keyed()) for _ in range(2))
+    assert (first.status_code, again.content) == (201, first.content)
+    question = f"/api/v1/matters/{people.matter.pk}/ask"
+    asked = api.post(question, {"question": "What is the rent?"}, "application/json", **keyed())
+    Membership.objects.filter(user=people.owner).update(role=Role.READER)
+    assert api.post(path, wall, "application/json", **keyed()).status_code == 403
+    same = api.post(question, {"question": "What is the rent?"}, "application/json", **keyed())
+    assert (asked.status_code, same.content) == (200, asked.content)
+
+
+def test_what_was_refused_may_be_tried_again(people):
+    path = f"/api/v1/matters/{people.matter.pk}/pause"
+    api = Client(headers=people.token(people.reader))
+    assert api.post(path, **keyed()).status_code == 403
+    Membership.objects.filter(user=people.reader).update(role=Role.MANAGER)
+    assert api.post(path, **keyed()).status_code == 200
 
 
 def test_what_was_told_of_a_document_goes_with_it(api, people):

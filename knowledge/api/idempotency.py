@@ -3,7 +3,8 @@
 The row is made before the work begins, so that of two equal calls at once one is told to wait. Whoever may no
 longer see what the path names gets 404 also for what they once did there. A response is kept only with the
 matter that it tells of, so that it goes where that matter goes; an operation whose path names none says which
-by `about`. A response that tells a secret is never kept.
+by `about`. It is given again only to who still has the role that the call needed. One that tells a secret is
+never kept.
 """
 
 from collections.abc import Callable
@@ -24,13 +25,15 @@ from django.utils.crypto import salted_hmac
 from knowledge import access
 from knowledge.api.auth import person_of
 from knowledge.api.problems import problem
-from knowledge.models import Matter, Replay
+from knowledge.audit import trace
+from knowledge.models import Matter, Replay, Role
 from knowledge.models.token import came_with
 
 REPLAY = "pincite.replay"  # in META: the row that waits for the response
 LONGEST_KEY = 200
 SALT = "pincite.idempotency"
 TELL_SECRETS = ("/tokens", "/webhooks")
+REFUSED = {401, 403, 404, 429}
 NOT_KEPT = "This call was done already; its response is not kept."
 KEPT = timedelta(hours=24)
 GIVEN_UP = timedelta(minutes=15)  # a first call that has said nothing for so long never will
@@ -58,7 +61,12 @@ def once(operation: Operation) -> Operation:
             detail = f"An idempotency key has at most {LONGEST_KEY} printable characters."
             return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)
         earlier = _claim(request, key, _matter(request))
-        return operation(request, *words, **named) if earlier is None else earlier
+        if earlier is not None:
+            return earlier
+        try:
+            return operation(request, *words, **named)
+        finally:
+            request.META[REPLAY].role = max(trace.role(), Role.READER)
 
     return guarded
 
@@ -72,17 +80,19 @@ def about(request: HttpRequest, matter: Matter) -> None:
 
 
 def keep(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Store the response of the first call; what failed through us, or was streamed, may be tried again."""
+    """Store the first response; what was refused, failed through us, or was streamed, may be tried again."""
     row: Replay | None = request.META.pop(REPLAY, None)
     if row is None:
         return
-    if response.status_code >= HTTPStatus.INTERNAL_SERVER_ERROR or not isinstance(response, HttpResponse):
+    is_done = response.status_code < HTTPStatus.INTERNAL_SERVER_ERROR and response.status_code not in REFUSED
+    if not is_done or not isinstance(response, HttpResponse):
         row.delete()
         return
     is_kept = row.matter_id is not None and not request.path.endswith(TELL_SECRETS)
     if not is_kept and response.status_code < HTTPStatus.BAD_REQUEST:
         response = problem(HTTPStatus.CONFLICT, NOT_KEPT)
     Replay.objects.filter(pk=row.pk).update(
+        role=row.role,
         status=response.status_code,
         content=response.content,
         content_type=response.headers.get("Content-Type", ""),
@@ -111,7 +121,7 @@ def _claim(request: HttpRequest, key: str, matter: Matter | None) -> HttpRespons
 
 def _again(person: User, row: Replay | None, digest: str) -> HttpResponse:
     if row is not None and row.matter_id is not None:
-        access.matter_for(person, row.matter_id)
+        access.matter_for(person, row.matter_id, Role(row.role))
     if row is not None and row.digest != digest:
         detail = "This idempotency key was used with another body."
         return problem(HTTPStatus.UNPROCESSABLE_ENTITY, detail)

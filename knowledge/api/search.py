@@ -192,5 +192,5 @@ def save_search(request: HttpRequest, matter_id: UUID, body: SavedIn) -> Status[
 
 @router.delete("/searches/{uuid:search_id}", response={204: None}, summary="Delete a saved search")
 def delete_search(request: HttpRequest, search_id: UUID) -> Status[None]:
-    access.saved_search_for(person_of(request), search_id).delete()
+    saved.forget(access.saved_search_for(person_of(request), search_id))
     return Status(204, None)

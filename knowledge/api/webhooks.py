@@ -91,7 +91,7 @@ def get_webhook(request: HttpRequest, webhook_id: UUID) -> WebhookOut:
 
 @router.delete("/webhooks/{uuid:webhook_id}", response={204: None}, summary="Be told no more")
 def delete_webhook(request: HttpRequest, webhook_id: UUID) -> Status[None]:
-    access.webhook_for(person_of(request), webhook_id).delete()
+    webhooks.delete(access.webhook_for(person_of(request), webhook_id))
     return Status(HTTPStatus.NO_CONTENT, None)
 
 

@@ -15,6 +15,7 @@ class Trace:
     request: HttpRequest
     matter_id: UUID | None = None
     recorded: int = 0
+    role: int = 0  # the highest role in a matter that was asked for
 
 
 _current: ContextVar[Trace | None] = ContextVar("audit", default=None)
@@ -46,6 +47,19 @@ def opened(matter_id: UUID) -> None:
     trace = _current.get()
     if trace is not None:
         trace.matter_id = matter_id
+
+
+def needed(role: int) -> None:
+    """Called by `access` for each role that it asks for."""
+    trace = _current.get()
+    if trace is not None:
+        trace.role = max(trace.role, role)
+
+
+def role() -> int:
+    """The highest role that was asked for in the request that runs now."""
+    trace = _current.get()
+    return trace.role if trace else 0
 
 
 def recorded() -> None:

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from knowledge.models.matter import Matter
+from knowledge.models.matter import Matter, Role
 
 
 class Replay(models.Model):
@@ -12,6 +12,8 @@ class Replay(models.Model):
     digest = models.CharField(max_length=64)  # of the body that came with it
     # What the response tells of: with the matter, or a document of it, the response goes.
     matter = models.ForeignKey(Matter, null=True, on_delete=models.CASCADE, related_name="replays")
+    # The role in it that the call needed, and that its response is given again to.
+    role = models.IntegerField(choices=Role.choices, default=Role.READER)
     status = models.PositiveIntegerField(null=True)  # None while the first call is at work
     content_type = models.CharField(max_length=100, blank=True)
     content = models.BinaryField(default=bytes)

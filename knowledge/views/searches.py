@@ -37,7 +37,7 @@ def save(request: HttpRequest, matter_id: UUID) -> HttpResponse:
 @require_POST
 def forget(request: HttpRequest, search_id: UUID) -> HttpResponse:
     kept = access.saved_search_for(request.user, search_id)
-    kept.delete()
+    saved.forget(kept)
     messages.success(request, f"“{kept.name}” is deleted.")
     return redirect("search", kept.matter_id)
 
