@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
-from knowledge.models import AuditEvent, Matter, Preference, Right, Role, Run, Verdict, Version
+from knowledge.models import AuditEvent, Matter, Preference, Right, Role, Run, Verdict, Version, Webhook
 from knowledge.walls import Terms
 
 
@@ -126,6 +126,20 @@ class AuditForm(forms.Form):
     until = forms.DateField(required=False)
 
 
+class WebhookForm(forms.Form):
+    url = forms.CharField(
+        max_length=500,
+        label="Address",
+        widget=forms.URLInput(attrs={"placeholder": "https://hooks.example.com/pincite"}),
+        error_messages={"required": "Give the address to send to."},
+    )
+    events = forms.MultipleChoiceField(
+        choices=Webhook.Event.choices,
+        widget=forms.CheckboxSelectMultiple,
+        error_messages={"required": "Choose what it is told of."},
+    )
+
+
 class FilterForm(forms.Form):
     """Which documents of a matter to list."""
 
@@ -163,6 +177,9 @@ class PlaceForm(forms.Form):
     page = forms.IntegerField(required=False, min_value=1, max_value=10**9)
     start = forms.IntegerField(required=False, min_value=0, max_value=10**9)
     end = forms.IntegerField(required=False, min_value=0, max_value=10**9)
+    view = forms.ChoiceField(
+        required=False, choices=[("", "As chosen"), ("text", "Text"), ("printed", "As printed")]
+    )
 
 
 class SearchForm(forms.Form):

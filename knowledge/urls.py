@@ -22,6 +22,7 @@ from knowledge.views import (
     tokens,
     viewer,
     walls,
+    webhooks,
 )
 
 
@@ -64,6 +65,9 @@ urlpatterns = [
     path("matters/<uuid:matter_id>/walls/", walls.raise_wall, name="raise_wall"),
     path("matters/<uuid:matter_id>/hold/", walls.hold, name="hold"),
     path("walls/<uuid:wall_id>/lift/", walls.lift, name="lift_wall"),
+    path("matters/<uuid:matter_id>/webhooks/", webhooks.page, name="webhooks"),
+    path("webhooks/<uuid:webhook_id>/delete/", webhooks.delete, name="webhook_delete"),
+    path("deliveries/<uuid:delivery_id>/replay/", webhooks.replay, name="delivery_replay"),
     path("matters/<uuid:matter_id>/runs/", runs.index, name="runs"),
     path("matters/<uuid:matter_id>/runs/estimate/", runs.estimate, name="run_estimate"),
     path("matters/<uuid:matter_id>/runs/begin/", runs.begin, name="run_begin"),
@@ -78,6 +82,7 @@ urlpatterns = [
     path("answers/<uuid:answer_id>/stream/", answers.stream, name="answer_stream"),
     path("documents/<uuid:document_id>/", viewer.document, name="document"),
     path("documents/<uuid:document_id>/file/", documents.file, name="document_file"),
+    path("documents/<uuid:document_id>/picture/", viewer.picture, name="document_picture"),
     path("documents/<uuid:document_id>/reading/", answers.reading, name="document_reading"),
     path("documents/<uuid:document_id>/retry/", documents.retry, name="document_retry"),
     path("documents/<uuid:document_id>/cancel/", documents.cancel, name="document_cancel"),

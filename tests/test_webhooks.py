@@ -271,6 +271,45 @@ def test_only_managers_have_to_do_with_webhooks(people, hook):
         assert api.get(f"/api/v1/webhooks/{hook.pk}").status_code == status
 
 
+def test_the_page_makes_a_webhook_shows_what_it_sent_and_sends_it_again(people, receiver, settings):
+    settings.WEBHOOK_HOSTS = {"127.0.0.1"}
+    browser = Client()
+    browser.force_login(people.owner)
+    path = f"/matters/{people.matter.pk}/webhooks/"
+    made = browser.post(path, {"url": receiver.url, "events": EVENTS}).content.decode()
+    hook = Webhook.objects.get()
+    assert hook.secret in made
+    failed_document(people)
+    deliver()
+    page = browser.get(path).content.decode()
+    assert hook.secret not in page
+    assert "response 200" in page
+    delivery = Delivery.objects.get()
+    assert f"/deliveries/{delivery.pk}/replay/" in page
+    browser.post(f"/deliveries/{delivery.pk}/replay/")
+    deliver()
+    assert len(receiver.got) == 2
+    browser.post(f"/webhooks/{hook.pk}/delete/")
+    assert not Webhook.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("url", "events", "said"),
+    [
+        ("https://127.0.0.1/", [], "Choose what it is told of."),
+        ("", EVENTS, "Give the address"),
+        ("http://x.example/", EVENTS, "must begin with https"),
+    ],
+)
+def test_the_page_says_what_is_wrong_with_a_webhook(people, url, events, said):
+    browser = Client()
+    browser.force_login(people.owner)
+    response = browser.post(f"/matters/{people.matter.pk}/webhooks/", {"url": url, "events": events})
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert not Webhook.objects.exists()
+
+
 def test_the_secret_is_shown_once_and_stored_nowhere(people):
     api = Client(headers=people.token(people.owner))
     path = f"/api/v1/matters/{people.matter.pk}/webhooks"

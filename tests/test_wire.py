@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import os
 import re
+import sys
 from collections.abc import Iterator
 from uuid import UUID, uuid4
 
@@ -10,6 +12,7 @@ import httpx
 import httpx2
 import pytest
 from mcp.client.session import ClientSession
+from mcp.client.stdio import StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 
 from knowledge.client import Client, Problem
@@ -168,6 +171,23 @@ def test_an_assistant_searches_reads_and_asks(live):
 )
 def test_an_assistant_gets_nothing_that_its_person_may_not_see(live, name, given):
     assert tool(live, name, given)[0] is True
+
+
+def test_an_assistant_starts_the_server_as_a_program(live):
+    """Over standard input and output; it calls the running service in the name of the token's person."""
+    given = {"PINCITE_TOKEN": live.service.token, "PINCITE_URL": live.service.url, "PATH": os.environ["PATH"]}
+    program = StdioServerParameters(
+        command=sys.executable,
+        args=["manage.py", "mcp"],
+        env={**given, "PINCITE_DATA_DIR": os.environ["PINCITE_DATA_DIR"]},
+    )
+
+    async def call() -> str:
+        async with stdio_client(program) as streams, ClientSession(*streams) as session:
+            await session.initialize()
+            return (await session.call_tool("list_matters", {})).content[0].text
+
+    assert live.matter in asyncio.run(call())
 
 
 @pytest.mark.parametrize("headers", [{}, {"Authorization": "Bearer pincite_wrong"}])
