@@ -281,10 +281,8 @@ def targets(people: People) -> dict[str, dict[str, object]]:
 
 def objects(matter, user) -> dict[str, object]:
     document = Document.objects.create(matter=matter, path="letter.txt")
-    state = Version.State.FAILED
-    version = Version.objects.create(
-        document=document, number=1, sha256="0" * 64, size=1, state=state, created_by=user
-    )
+    made = {"state": Version.State.FAILED, "media_type": "application/pdf", "created_by": user}
+    version = Version.objects.create(document=document, number=1, sha256="0" * 64, size=1, **made)
     Page.objects.create(version=version, number=1, label="1", kind=Page.Kind.TEXT, start=0, text="Dear Sirs")
     stored = blobs.path(matter.pk, version.sha256)
     stored.parent.mkdir(parents=True, exist_ok=True)
