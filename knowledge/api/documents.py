@@ -100,7 +100,9 @@ def retry_failed(request: HttpRequest, matter_id: UUID) -> Status[CountOut]:
     return Status(202, CountOut(count=documents.retry_all(matter)))
 
 
-@router.delete("/documents/{uuid:document_id}", response={204: None}, summary="Delete a document for good")
+@router.delete(
+    "/documents/{uuid:document_id}", response={204: None, 409: Problem}, summary="Delete a document for good"
+)
 def delete_document(request: HttpRequest, document_id: UUID) -> Status[None]:
     documents.delete(access.document_for(person_of(request), document_id, Role.MANAGER))
     return Status(204, None)

@@ -36,13 +36,13 @@ class KnownGroupOut(Schema):
     people: int = Field(description="How many are in it.")
 
 
-class GroupOut(Schema):
+class MatterGroupOut(Schema):
     group: str = Field(examples=["Litigation"])
     role: str = Field(description="reader, member or manager.", examples=["reader"])
 
     @staticmethod
-    def of(row: GroupMembership) -> "GroupOut":
-        return GroupOut(group=row.group.name, role=Role(row.role).name.lower())
+    def of(row: GroupMembership) -> "MatterGroupOut":
+        return MatterGroupOut(group=row.group.name, role=Role(row.role).name.lower())
 
 
 @router.get("/roles", response=list[RoleOut], summary="The roles in a matter, and what each may do")
@@ -59,24 +59,24 @@ def list_known_groups(
     return [KnownGroupOut(name=row.name, people=row.user_set.filter(is_active=True).count()) for row in rows]
 
 
-@router.get("/matters/{uuid:matter_id}/groups", response=list[GroupOut], summary="Groups in a matter")
+@router.get("/matters/{uuid:matter_id}/groups", response=list[MatterGroupOut], summary="Groups in a matter")
 def list_groups(
     request: HttpRequest, response: HttpResponse, matter_id: UUID, at: Query[cursors.Place]
-) -> list[GroupOut]:
+) -> list[MatterGroupOut]:
     matter = access.matter_for(person_of(request), matter_id, Role.MANAGER)
     rows = matter.group_memberships.select_related("group")
-    return [GroupOut.of(row) for row in cursors.piece(request, response, rows, ("pk",), at)]
+    return [MatterGroupOut.of(row) for row in cursors.piece(request, response, rows, ("pk",), at)]
 
 
 @router.put(
     "/matters/{uuid:matter_id}/groups/{path:group}",
-    response={200: GroupOut, 409: Problem},
+    response={200: MatterGroupOut, 409: Problem},
     summary="Let everybody in a group in, or change their role",
 )
-def set_group(request: HttpRequest, matter_id: UUID, group: GroupName, body: MemberIn) -> GroupOut:
+def set_group(request: HttpRequest, matter_id: UUID, group: GroupName, body: MemberIn) -> MatterGroupOut:
     matter = access.matter_for(person_of(request), matter_id, Role.MANAGER)
     matters.set_group(matter, named(group), ROLES[body.role])
-    return GroupOut(group=group, role=body.role)
+    return MatterGroupOut(group=group, role=body.role)
 
 
 @router.delete(

@@ -10,7 +10,7 @@ from ninja import Query, Router, Status
 from knowledge import access, matters, walls, warming
 from knowledge.api import cursors, idempotency
 from knowledge.api.auth import person_of
-from knowledge.api.schemas import CountOut, ExplanationOut, MatterIn, MatterOut
+from knowledge.api.schemas import CountOut, ExplanationOut, MatterIn, MatterOut, Problem
 from knowledge.models import Role
 from knowledge.models.token import came_with
 
@@ -45,7 +45,9 @@ def rename_matter(request: HttpRequest, matter_id: UUID, body: MatterIn) -> Matt
     return MatterOut.of(matters.rename(matter, body.name))
 
 
-@router.delete("/matters/{uuid:matter_id}", response={204: None}, summary="Delete a matter with all of it")
+@router.delete(
+    "/matters/{uuid:matter_id}", response={204: None, 409: Problem}, summary="Delete a matter with all of it"
+)
 def delete_matter(request: HttpRequest, matter_id: UUID) -> Status[None]:
     matters.delete(access.matter_for(person_of(request), matter_id, Role.MANAGER))
     return Status(204, None)

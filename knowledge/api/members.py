@@ -1,7 +1,7 @@
 """Who is in a matter, over REST."""
 
 from http import HTTPStatus
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -22,7 +22,7 @@ Username = Annotated[str, Path(max_length=150, pattern=r"^[\w.@+-]+$", examples=
 
 
 class MemberIn(Schema):
-    role: str = Field(pattern="^(reader|member|manager)$", examples=["reader"])
+    role: Literal["reader", "member", "manager"] = Field(examples=["reader"])
 
 
 class MemberOut(Schema):
