@@ -22,7 +22,7 @@ def page(request: HttpRequest, matter_id: UUID) -> HttpResponse:
     matter = access.matter_for(request.user, matter_id, Role.MANAGER)
     form = WebhookForm(request.POST if request.method == "POST" else None)
     made = _create(request, matter, form) if form.is_bound and form.is_valid() else None
-    context = {"matter": matter, "rows": _shown(matter), "form": form, "made": made, "shown": SHOWN}
+    context = {"matter": matter, "rows": _shown(matter), "form": form, "made": made}
     return render(request, "matters/webhooks.html", context, status=422 if form.errors else 200)
 
 
