@@ -96,9 +96,8 @@ def open_ids(user_id: int, matter_id: UUID | None = None) -> frozenset[UUID]:
 def matters_of(person: Person) -> QuerySet[Matter]:
     if person.pk is None or not person.is_authenticated:
         return Matter.objects.none()
-    rows = open_to(person.pk)
-    token = came_with(person)
-    return rows.filter(api_tokens=token) if token and token.is_limited else rows
+    rows, limited = open_to(person.pk), _limited(person)
+    return rows.filter(api_tokens=limited) if limited else rows
 
 
 def role_in(person: Person, matter: Matter) -> Role | None:
@@ -123,13 +122,18 @@ def managers_of(matter: Matter) -> QuerySet[User]:
 
 
 def groups_for(person: Person) -> QuerySet[Group]:
-    """The groups of the firm: their names are for those who let them in, the managers of some matter."""
+    """For managers: their own groups, and those in the matters that they manage. Anybody may open a matter;
+    that shall not tell them what the firm calls its groups. Another group is let in by its exact name.
+    """
     manages = Q(memberships__user=person.pk, memberships__role=Role.MANAGER) | Q(
         group_memberships__group__user=person.pk, group_memberships__role=Role.MANAGER
     )
-    if not matters_of(person).filter(manages).exists():
+    managed = matters_of(person).filter(manages)
+    if not managed.exists():
         raise PermissionDenied("This needs the role “Manager” in a matter.")
-    return Group.objects.all()
+    let_in = GroupMembership.objects.filter(matter__in=managed)
+    own = Group.objects.filter(user=person.pk)
+    return Group.objects.filter(Q(pk__in=own.values("pk")) | Q(pk__in=let_in.values("group")))
 
 
 def matter_for(person: Person, matter_id: UUID, role: Role = Role.READER) -> Matter:
@@ -231,9 +235,22 @@ def wall_for(person: Person, wall_id: UUID) -> Wall:
     return wall
 
 
+def _limited(person: Person) -> ApiToken | None:
+    """The token they came with, when it is limited to some matters: then it is not all of them."""
+    token = came_with(person)
+    return token if token and token.is_limited else None
+
+
+def sign_ins_of(person: Person) -> QuerySet[SignIn]:
+    """Where this person is signed in."""
+    if _limited(person):
+        raise PermissionDenied("A token that is limited to some matters has nothing to do with sessions.")
+    return SignIn.objects.filter(user=person.pk)
+
+
 def sign_in_for(person: Person, sign_in_id: int) -> SignIn:
     """Where this person is signed in; that of others is nobody's business."""
-    found = SignIn.objects.filter(pk=sign_in_id, user=person.pk).first()
+    found = sign_ins_of(person).filter(pk=sign_in_id).first()
     if found is None:
         raise Http404("No such session.")
     return found
@@ -248,9 +265,18 @@ def factor_for(person: Person, factor_id: int) -> Authenticator:
     return found
 
 
+def tokens_of(person: Person) -> QuerySet[ApiToken]:
+    """The tokens of this person; one that is limited to some matters sees itself alone."""
+    rows, limited = ApiToken.objects.filter(user=person.pk), _limited(person)
+    return rows.filter(pk=limited.pk) if limited else rows
+
+
 def token_for(person: Person, token_id: int) -> ApiToken:
     """A token of this person; tokens of others are nobody's business."""
-    token = ApiToken.objects.filter(pk=token_id, user=person.pk).first()
+    limited = _limited(person)
+    if limited and limited.pk != token_id:
+        raise PermissionDenied("A token that is limited to some matters revokes itself alone.")
+    token = tokens_of(person).filter(pk=token_id).first()
     if token is None:
         raise Http404("No such token.")
     return token
@@ -312,8 +338,7 @@ def _matter_ids(person: Person, matter_id: UUID | None) -> frozenset[UUID]:
     """Those of `matters_of`, or this one if it is among them."""
     if person.pk is None or not person.is_authenticated:
         return frozenset()
-    token = came_with(person)
-    if token is None or not token.is_limited:
+    if _limited(person) is None:
         return open_ids(person.pk, matter_id)
     rows = matters_of(person) if matter_id is None else matters_of(person).filter(pk=matter_id)
     return frozenset(rows.values_list("pk", flat=True))

@@ -136,7 +136,8 @@ class PersonAdmin(Audited, PersonAdminBase):
     @admin.action(description="Remove their second factors (they lost them)", permissions=["change"])
     def remove_factors(self, request: HttpRequest, queryset: Any) -> None:
         removed = sum(factors.remove_all(person) for person in queryset)
-        messages.success(request, f"Removed {removed}.")
+        told = f"Removed {removed}. They are signed out everywhere. Their tokens stay: revoke those in doubt."
+        messages.success(request, told)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:  # noqa: ARG002
         """Accounts are closed, not deleted: what a person asked stays, and the page would list it."""
@@ -158,7 +159,7 @@ class ServiceAccountForm(ServiceAccountFormBase):
             del self.fields["name"]
 
     def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
+        name: str = User.normalize_username(self.cleaned_data["name"])
         if User.objects.filter(username=name).exists():
             raise forms.ValidationError("This name is taken.")
         return name
@@ -192,10 +193,15 @@ class ServiceAccountAdmin(Audited, ServiceAccountAdminBase):
         if queryset.count() != 1:
             messages.error(request, "Choose one account.")
             return None
+        person, account = person_of(request), queryset[0]
+        if not person.is_superuser and account.by_id != person.pk:
+            audit.record(Act.DENIED, f"user:{account.pk}", details={"needs": "superuser, or who made it"})
+            messages.error(request, "Only superusers and who made the account make tokens of it.")
+            return None
         expires = timezone.now() + timedelta(days=365)
         wish = tokens.Wish([Right.READ, Right.ASK], None, expires)
-        made = tokens.issue(queryset[0].user, "made in the administration", wish)
-        return render(request, "made_token.html", {"account": queryset[0], "made": made})
+        made = tokens.issue(account.user, "made in the administration", wish)
+        return render(request, "made_token.html", {"account": account, "made": made})
 
 
 @admin.register(SocialAccount)

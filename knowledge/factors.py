@@ -4,6 +4,7 @@ Rows and cryptography are django-allauth's. Every change is one transaction with
 """
 
 import base64
+from collections.abc import Callable
 from typing import Any
 
 from allauth.mfa.adapter import get_adapter
@@ -16,15 +17,16 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.crypto import constant_time_compare
+from fido2.utils import websafe_encode
 
-from knowledge import audit
+from knowledge import audit, sign_ins
 from knowledge.audit import Act
 from knowledge.sealing import InvalidToken
 
 Kind = Authenticator.Type
 NAMES = {Kind.TOTP: "authenticator app", Kind.WEBAUTHN: "security key", Kind.RECOVERY_CODES: "recovery codes"}
-# What a browser may send for a key is anything; this is what the library raises at what it cannot read.
-UNREADABLE = (ValidationError, TypeError, ValueError, KeyError, AttributeError)
+# What does not fit: another challenge, an unknown key, a wrong signature.
+UNFIT = (ValidationError, TypeError, ValueError, KeyError, AttributeError, RecursionError)
 
 
 def held_by(person: User) -> Any:
@@ -63,10 +65,11 @@ def fitting_code(person: User, code: str) -> Authenticator | None:
 
 def fitting_key(person: User, credential: Any) -> Authenticator | None:
     """The key that signed the challenge of this session."""
+    if _read(webauthn.parse_authentication_response, credential) is None:
+        return None
     try:
-        webauthn.parse_authentication_response(credential)
         return webauthn.complete_authentication(person, credential)
-    except UNREADABLE:
+    except UNFIT:
         return None
 
 
@@ -77,6 +80,15 @@ def challenge(person: User) -> dict[str, Any] | None:
 
 def new_secret() -> str:
     return str(totp.generate_totp_secret())
+
+
+def sealed(secret: str) -> str:
+    return str(get_adapter().encrypt(secret))
+
+
+def unsealed(sealed_secret: str) -> str:
+    """Raises InvalidToken for what another secret key sealed."""
+    return str(get_adapter().decrypt(sealed_secret))
 
 
 def picture(person: User, secret: str) -> str:
@@ -106,14 +118,16 @@ def offer(person: User) -> dict[str, Any]:
 
 def add_key(person: User, name: str, credential: Any) -> bool:
     """Whether the browser's answer to `offer` is sound; the key is theirs from then on."""
+    told = _read(webauthn.parse_registration_response, credential)
+    if told is None:
+        return False
     try:
-        webauthn.parse_registration_response(credential)
         webauthn.complete_registration(credential)
-    except UNREADABLE:
+    except UNFIT:
         return False
     with transaction.atomic():
         _lock(person)
-        _record(person, WebAuthn.add(person, name, credential).instance, "added")
+        _record(person, WebAuthn.add(person, name, _kept(told)).instance, "added")
     return True
 
 
@@ -138,14 +152,31 @@ def remove(person: User, row: Authenticator) -> None:
 
 
 def remove_all(person: User) -> int:
-    """For somebody who lost them, by an administrator. How many there were."""
+    """For somebody who lost them, by an administrator: it also ends their sessions. How many there were."""
     with transaction.atomic():
         _lock(person)
         rows = list(held_by(person))
         for row in rows:
             _record(person, row, "removed")
         held_by(person).delete()
+        sign_ins.end_all(person)
     return len(rows)
+
+
+def _read(parse: Callable[[Any], Any], credential: Any) -> Any:
+    """What a browser says of a key; None where it cannot be read."""
+    try:
+        return parse(credential)
+    except Exception:  # noqa: BLE001 - anybody may send any bytes, and the library's readers raise what they like
+        return None
+
+
+def _kept(told: Any) -> dict[str, Any]:
+    """Of what the browser says no more than it takes to know the key again, written anew."""
+    name, response = websafe_encode(told.raw_id), told.response
+    parts = {"clientDataJSON": response.client_data, "attestationObject": response.attestation_object}
+    encoded = {part: websafe_encode(value) for part, value in parts.items()}
+    return {"id": name, "rawId": name, "type": "public-key", "response": encoded}
 
 
 def _fits_app(row: Authenticator, code: str) -> bool:

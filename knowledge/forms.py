@@ -97,7 +97,7 @@ class CredentialField(forms.JSONField):
     def to_python(self, value: Any) -> Any:
         try:
             return super().to_python(value)
-        except RecursionError:
+        except (RecursionError, ValueError):  # too deep; a number of too many digits
             raise forms.ValidationError(self.error_messages["invalid"], code="invalid") from None
 
 

@@ -2,6 +2,7 @@
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.db.models import QuerySet
 
 from knowledge import audit
 from knowledge.models import SignIn
@@ -14,9 +15,17 @@ def end(found: SignIn) -> None:
         audit.record(audit.Act.SIGN_OUT, subject)
 
 
-def end_others(person: User, here: str | None) -> None:
+def end_others(sign_ins: QuerySet[SignIn], here: str | None) -> None:
     """Sign out everywhere but in the session with this key; everywhere where there is none."""
     with transaction.atomic():
-        for found in person.sign_ins.exclude(session_key=here or ""):
+        for found in sign_ins.exclude(session_key=here or ""):
             found.end()
         audit.record(audit.Act.SIGN_OUT, "all others")
+
+
+def end_all(person: User) -> None:
+    """Sign this person out everywhere, by somebody else."""
+    with transaction.atomic():
+        for found in person.sign_ins.all():
+            found.end()
+        audit.record(audit.Act.SIGN_OUT, f"user:{person.pk}")

@@ -31,12 +31,16 @@ def litigation(people) -> Group:
 
 
 def test_a_group_is_let_in_and_taken_out(people, pincite, litigation):
-    assert litigation.name in [row.name for row in pincite.known_groups()]
+    assert litigation.name not in [
+        row.name for row in pincite.known_groups()
+    ]  # it is let in by its exact name
     assert pincite.set_group(people.matter.pk, litigation.name, "member").role == "member"
     assert [(row.group, row.role) for row in pincite.groups(people.matter.pk)] == [
         (litigation.name, "member")
     ]
+    assert litigation.name in [row.name for row in pincite.known_groups()]
     with calling(people.outsider) as other:
+        assert litigation.name in [row.name for row in other.known_groups()]  # they are in it
         assert people.matter.name in [row.name for row in other.matters()]
         pincite.remove_group(people.matter.pk, litigation.name)
         assert people.matter.name not in [row.name for row in other.matters()]

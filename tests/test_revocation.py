@@ -11,7 +11,7 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.test import Client, RequestFactory
 
-from knowledge import matters, streams, walls
+from knowledge import entrance, matters, streams, walls
 from knowledge.api.auth import CREDENTIAL, watch
 from knowledge.draft import Event
 from knowledge.models import ApiToken
@@ -41,13 +41,30 @@ def request_of(person: User, *, token: bool):
     return request
 
 
+def new_password(person: User) -> None:
+    person.set_password("another horse")
+    person.save()
+
+
 REVOCATIONS: dict[str, Callable[[People], object]] = {
     "membership": lambda people: matters.remove_member(people.matter, people.reader),
     "wall": lambda people: walls.raise_wall(people.matter, people.reader, walls.Terms("r"), people.owner),
     "account": lambda people: User.objects.filter(pk=people.reader.pk).update(is_active=False),
     "session": lambda _people: Session.objects.all().delete(),
+    "password": lambda people: new_password(people.reader),
     "token": lambda _people: ApiToken.objects.all().delete(),
 }
+
+
+def test_under_a_demand_a_stream_lasts_no_longer_than_the_mark_of_the_factor(people, settings):
+    request = request_of(people.reader, token=False)
+    allowed = watch(request, people.matter.pk)
+    assert allowed()
+    settings.REQUIRE_MFA = True
+    assert not allowed()
+    request.session[entrance.FACTOR] = True
+    request.session.save()
+    assert allowed()
 
 
 @pytest.mark.django_db(transaction=True)

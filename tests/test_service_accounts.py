@@ -3,7 +3,7 @@
 from io import StringIO
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Permission, User
 from django.core.management import CommandError, call_command
 from django.test import Client
 
@@ -72,7 +72,7 @@ def staff(people) -> Client:
 
 def test_an_administrator_makes_one_and_its_token(people, staff):
     path = "/admin/knowledge/serviceaccount/"
-    for name in ("reader", "not a name"):
+    for name in ("reader", "ｒｅａｄｅｒ", "not a name"):
         assert staff.post(f"{path}add/", {"name": name, "purpose": "Scans."}).status_code == 200
     assert not ServiceAccount.objects.exists()
     assert staff.post(f"{path}add/", {"name": "robot", "purpose": "Scans."}).status_code == 302
@@ -87,3 +87,15 @@ def test_an_administrator_makes_one_and_its_token(people, staff):
     event = AuditEvent.objects.get(subject=f"token:{token.pk}")
     assert (event.person, event.details["of"]) == ("owner", f"user:{made.pk}")
     assert staff.post(f"{path}{made.pk}/delete/", {"post": "yes"}).status_code == 403
+
+
+def test_the_token_of_another_administrators_account_is_for_superusers(people, robot):
+    """Whoever may only see service accounts would else read what each of them reads."""
+    for person in (people.member, people.owner):
+        User.objects.filter(pk=person.pk).update(is_staff=True)
+        person.user_permissions.set(Permission.objects.filter(content_type__model="serviceaccount"))
+    body = {"action": "make_token", "_selected_action": [robot.pk]}
+    assert "pincite_" not in enter("member").post("/admin/knowledge/serviceaccount/", body).content.decode()
+    assert not ApiToken.objects.exists()
+    assert AuditEvent.objects.filter(act="denied", subject=f"user:{robot.pk}").count() == 1
+    assert "pincite_" in enter("owner").post("/admin/knowledge/serviceaccount/", body).content.decode()

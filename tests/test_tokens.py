@@ -12,7 +12,9 @@ from django.utils import timezone
 
 from knowledge import matters
 from knowledge.api import api
-from knowledge.models import Answer, ApiToken, Right
+from knowledge.models import Answer, ApiToken, AuditEvent, Right
+from knowledge.models.token import digest
+from tests.test_factors import enter
 
 
 def client(token: str) -> Client:
@@ -165,9 +167,44 @@ def test_a_token_cannot_name_a_matter_of_others(people):
     assert made(people.owner).post("/api/v1/tokens", body, "application/json").status_code == 404
 
 
-def test_the_page_shows_a_new_token_once(people):
+def test_a_token_is_made_by_who_showed_a_moment_ago_that_it_is_them(people):
+    """Who finds a browser open takes no key away from it."""
     browser = Client()
     browser.force_login(people.owner)
+    form = {"name": "script", "rights": ["read"], "days": "30"}
+    assert browser.post("/tokens/", form)["Location"] == "/sessions/confirm/?next=%2Ftokens%2F"
+    refused = browser.post("/api/v1/tokens", {"name": "x", "rights": ["read"]}, "application/json")
+    assert refused.status_code == 403
+    assert "/sessions/confirm/" in refused.json()["detail"]
+    assert not ApiToken.objects.exists()
+    browser.post("/sessions/confirm/", {"password": "correct horse"})
+    assert AuditEvent.objects.latest("sequence").details == {"again by": "password"}
+    assert browser.post("/tokens/", form).status_code == 200
+    made_there = browser.post("/api/v1/tokens", {"name": "x", "rights": ["read"]}, "application/json")
+    assert made_there.status_code == 201
+
+
+def test_a_limited_token_neither_lists_nor_ends_what_is_not_its_own(people):
+    Client().force_login(people.owner)
+    session = Client()
+    session.force_login(people.owner)
+    other = ApiToken.objects.get(digest=digest(ApiToken.issue(people.owner, "other")))
+    caller = made(people.owner, matters=[people.matter])
+    own = ApiToken.objects.latest("pk")
+    sign_in = people.owner.sign_ins.first()
+    assert caller.get("/api/v1/sessions").status_code == 403
+    assert caller.delete("/api/v1/sessions").status_code == 403
+    assert caller.delete(f"/api/v1/sessions/{sign_in.pk}").status_code == 403
+    assert [row["id"] for row in caller.get("/api/v1/tokens").json()] == [own.pk]
+    for pk in (other.pk, 0):
+        assert caller.delete(f"/api/v1/tokens/{pk}").status_code == 403
+    assert session.get("/").status_code == 200
+    assert caller.delete(f"/api/v1/tokens/{own.pk}").status_code == 204
+    assert set(ApiToken.objects.all()) == {other}
+
+
+def test_the_page_shows_a_new_token_once(people):
+    browser = enter("owner")
     form = {"name": "script", "rights": ["read"], "days": "30", "matters": [str(people.matter.pk)]}
     page = browser.post("/tokens/", form).content.decode()
     token = page.split('class="secret">')[1].split("<")[0]

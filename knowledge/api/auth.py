@@ -3,13 +3,16 @@
 from collections.abc import Callable
 from uuid import UUID
 
+from django.conf import settings
+from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.crypto import constant_time_compare
 from ninja.security import HttpBearer
 
-from knowledge import access, rates
+from knowledge import access, entrance, rates
 from knowledge.api import rights
 from knowledge.audit.trace import CREDENTIAL
 from knowledge.models import ApiToken
@@ -60,9 +63,21 @@ def watch(request: HttpRequest, matter_id: UUID) -> Callable[[], bool]:
 
     def allowed() -> bool:
         if credential is None:
-            held = Session.objects.filter(pk=session, expire_date__gt=timezone.now()).exists()
+            held = _holds(session, user_id)
         else:
             held = ApiToken.holding().filter(digest=credential).exists()
         return held and access.open_to(user_id).filter(pk=matter_id).exists()
 
     return allowed
+
+
+def _holds(session: str | None, user_id: int) -> bool:
+    """Whether this session would still open a page: not ended, of the present password, the factor shown."""
+    row = Session.objects.filter(pk=session, expire_date__gt=timezone.now()).first()
+    person = User.objects.filter(pk=user_id).first()
+    if row is None or person is None:
+        return False
+    kept = row.get_decoded()
+    if not constant_time_compare(kept.get(HASH_SESSION_KEY, ""), person.get_session_auth_hash()):
+        return False
+    return not settings.REQUIRE_MFA or bool(kept.get(entrance.FACTOR))

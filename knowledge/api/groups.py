@@ -50,7 +50,9 @@ def list_roles(request: HttpRequest) -> list[RoleOut]:  # noqa: ARG001 - the sam
     return [RoleOut(role=name, rank=role.value, may=MAY[role]) for name, role in ROLES.items()]
 
 
-@router.get("/groups", response=list[KnownGroupOut], summary="The groups of the firm, for managers")
+@router.get(
+    "/groups", response=list[KnownGroupOut], summary="Your groups and those in the matters you manage"
+)
 def list_known_groups(
     request: HttpRequest, response: HttpResponse, at: Query[cursors.Place]
 ) -> list[KnownGroupOut]:

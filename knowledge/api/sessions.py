@@ -24,7 +24,7 @@ class SessionOut(Schema):
 
 @router.get("/sessions", response=list[SessionOut], summary="Where you are signed in, newest first")
 def list_sessions(request: HttpRequest, response: HttpResponse, at: Query[cursors.Place]) -> list[SessionOut]:
-    rows = cursors.piece(request, response, person_of(request).sign_ins.open(), ("-at", "-pk"), at)
+    rows = cursors.piece(request, response, access.sign_ins_of(person_of(request)).open(), ("-at", "-pk"), at)
     here = request.session.session_key
     return [
         SessionOut(
@@ -38,7 +38,8 @@ def list_sessions(request: HttpRequest, response: HttpResponse, at: Query[cursor
     "/sessions", response={204: None}, summary="Sign out everywhere but in the session of this call"
 )
 def end_sessions(request: HttpRequest) -> Status[None]:
-    sign_ins.end_others(person_of(request), request.session.session_key)
+    person = person_of(request)
+    sign_ins.end_others(access.sign_ins_of(person), request.session.session_key)
     return Status(HTTPStatus.NO_CONTENT, None)
 
 

@@ -10,11 +10,12 @@ from django.utils import timezone
 from ninja import Query, Router, Schema, Status
 from pydantic import Field
 
-from knowledge import access, tokens
+from knowledge import access, entrance, tokens
 from knowledge.api import cursors
 from knowledge.api.auth import person_of
 from knowledge.api.schemas import Name
 from knowledge.models import ApiToken, Right
+from knowledge.models.token import came_with
 
 router = Router(tags=["tokens"])
 
@@ -57,13 +58,15 @@ class NewTokenOut(Schema):
 
 @router.get("/tokens", response=list[TokenOut], summary="Your tokens")
 def list_tokens(request: HttpRequest, response: HttpResponse, at: Query[cursors.Place]) -> list[TokenOut]:
-    rows = person_of(request).api_tokens.all()
+    rows = access.tokens_of(person_of(request))
     return [TokenOut.of(row) for row in cursors.piece(request, response, rows, ("name", "pk"), at)]
 
 
 @router.post("/tokens", response={201: NewTokenOut}, summary="Make a token")
 def create_token(request: HttpRequest, body: TokenIn) -> Status[NewTokenOut]:
     person = person_of(request)
+    if came_with(person) is None and not entrance.is_recent(request, person):
+        raise PermissionDenied("Show again that it is you, at /sessions/confirm/, or call with a token.")
     chosen = None if body.matter_ids is None else [access.matter_for(person, pk) for pk in body.matter_ids]
     expires = None if body.days is None else timezone.now() + timedelta(days=body.days)
     try:

@@ -1,6 +1,7 @@
 """Signing in: the password, the second step, and showing again that it is you before a change."""
 
 from typing import Any
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_not_required
@@ -9,10 +10,11 @@ from django.contrib.auth.models import User
 from django.contrib.auth.views import LoginView
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render, resolve_url
+from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_http_methods, require_safe
 
-from knowledge import entrance, factors, oidc
+from knowledge import audit, entrance, factors, oidc
 from knowledge.api.auth import person_of
 from knowledge.forms import FactorForm
 
@@ -72,6 +74,14 @@ def confirm(request: HttpRequest) -> HttpResponse:
     return render(request, "confirm.html", context, status=_status(form))
 
 
+def ask_again(request: HttpRequest, back: str) -> HttpResponse:
+    """To where people show again that it is them, and from there `back`; what was sent here is not done."""
+    if request.method == "POST":
+        details = {"needs": "to show again that it is them"}
+        audit.record(audit.Act.DENIED, f"path:{request.path}", details=details)
+    return redirect(f"{reverse('confirm')}?{urlencode({'next': back})}")
+
+
 def ours(request: HttpRequest, address: str, otherwise: str) -> str:
     """The address when it is one of this service; it came from the browser."""
     hosts = {request.get_host()}
@@ -81,11 +91,15 @@ def ours(request: HttpRequest, address: str, otherwise: str) -> str:
 
 def _confirmed(request: HttpRequest, person: User, form: FactorForm) -> bool:
     if factors.has_any(person):
-        is_shown = bool(_shown(request, person, form))
-        if is_shown:
+        shown = _shown(request, person, form)
+        if shown:
             entrance.show_factor(request)
-        return is_shown
-    return form.is_valid() and entrance.show_password(request, person, form.cleaned_data["password"])
+    else:
+        is_shown = form.is_valid() and entrance.show_password(request, person, form.cleaned_data["password"])
+        shown = "password" if is_shown else ""
+    if shown:
+        audit.record(audit.Act.SIGN_IN, "confirmed", details={"again by": shown})
+    return bool(shown)
 
 
 def _shown(request: HttpRequest, person: User, form: FactorForm) -> str:

@@ -1,9 +1,10 @@
 """A person's own second factors: what they have, setting up, taking away."""
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode
 
 from allauth.mfa.models import Authenticator
 from django.conf import settings
@@ -13,12 +14,15 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from knowledge import access, audit, entrance, factors
+from knowledge import access, entrance, factors
 from knowledge.api.auth import person_of
 from knowledge.factors import Kind
 from knowledge.forms import FactorForm, KeyForm
+from knowledge.sealing import InvalidToken
+from knowledge.views.entrance import ask_again
 
 SECRET = "pincite.secret"  # noqa: S105 - where the session keeps it until an app has it
+SECRET_SECONDS = 600
 
 
 def shown_recently(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
@@ -28,12 +32,7 @@ def shown_recently(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
     def guarded(request: HttpRequest, *args: Any, **named: Any) -> HttpResponse:
         if entrance.is_recent(request, person_of(request)):
             return view(request, *args, **named)
-        back = request.path
-        if request.method == "POST":
-            details = {"needs": "to show again that it is them"}
-            audit.record(audit.Act.DENIED, f"path:{request.path}", details=details)
-            back = reverse("factors")
-        return redirect(f"{reverse('confirm')}?{urlencode({'next': back})}")
+        return ask_again(request, reverse("factors") if request.method == "POST" else request.path)
 
     return guarded
 
@@ -57,7 +56,7 @@ def app(request: HttpRequest) -> HttpResponse:
     """Set up an authenticator app: it gets a secret, and a code of it shows that it has."""
     person = person_of(request)
     form = FactorForm(request.POST if request.method == "POST" else None)
-    secret = request.session.setdefault(SECRET, factors.new_secret())
+    secret = _secret(request)
     if form.is_bound and form.is_valid() and factors.add_app(person, secret, form.cleaned_data["code"]):
         del request.session[SECRET]
         return _added(request, "The app is set up.")
@@ -101,6 +100,17 @@ def _remove(request: HttpRequest, factor: Authenticator) -> HttpResponse:
         entrance.forget_factor(request)
     messages.success(request, "Removed.")
     return redirect("factors")
+
+
+def _secret(request: HttpRequest) -> str:
+    """The one that is being set up: sealed in the session, and another one after ten minutes."""
+    kept = request.session.get(SECRET)
+    if isinstance(kept, dict) and kept["at"] > time.time() - SECRET_SECONDS:
+        with suppress(InvalidToken):
+            return factors.unsealed(kept["sealed"])
+    secret = factors.new_secret()
+    request.session[SECRET] = {"sealed": factors.sealed(secret), "at": int(time.time())}
+    return secret
 
 
 def _added(request: HttpRequest, told: str) -> HttpResponse:

@@ -11,7 +11,7 @@ from knowledge.api.auth import person_of
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    sign_ins = person_of(request).sign_ins.open()
+    sign_ins = access.sign_ins_of(person_of(request)).open()
     context = {"sign_ins": sign_ins, "here": request.session.session_key}
     return render(request, "sessions.html", context)
 
@@ -26,6 +26,6 @@ def end(request: HttpRequest, sign_in_id: int) -> HttpResponse:
 @require_POST
 def end_others(request: HttpRequest) -> HttpResponse:
     """Sign out everywhere but here."""
-    sign_ins.end_others(person_of(request), request.session.session_key)
+    sign_ins.end_others(access.sign_ins_of(person_of(request)), request.session.session_key)
     messages.success(request, "Signed out everywhere else.")
     return redirect("sessions")

@@ -20,7 +20,9 @@ from knowledge.models import Matter, Role
 def page(request: HttpRequest, matter_id: UUID) -> HttpResponse:
     """`person` in the address asks why that person can or cannot see the matter."""
     matter = access.matter_for(request.user, matter_id, Role.MANAGER)
-    return render(request, "matters/access.html", {**_shown(matter), **_asked(request, matter)})
+    return render(
+        request, "matters/access.html", {**_shown(person_of(request), matter), **_asked(request, matter)}
+    )
 
 
 @require_POST
@@ -45,7 +47,7 @@ def raise_wall(request: HttpRequest, matter_id: UUID) -> HttpResponse:
     matter = access.matter_for(request.user, matter_id, Role.MANAGER)
     form = WallForm(request.POST)
     if not form.is_valid() or not _raised(request, matter, form):
-        context = {**_shown(matter), "wall_form": form}
+        context = {**_shown(person_of(request), matter), "wall_form": form}
         return render(request, "matters/access.html", context, status=422)
     return _back(request, matter)
 
@@ -86,7 +88,7 @@ def hold(request: HttpRequest, matter_id: UUID) -> HttpResponse:
     return redirect("matter_access", matter.pk)
 
 
-def _shown(matter: Matter) -> dict[str, Any]:
+def _shown(person: User, matter: Matter) -> dict[str, Any]:
     return {
         "matter": matter,
         "members": matter.memberships.select_related("user__service_account").order_by(
@@ -95,7 +97,7 @@ def _shown(matter: Matter) -> dict[str, Any]:
         "groups": matter.group_memberships.select_related("group").order_by("-role", "group__name"),
         "walls": matter.walls.select_related("user", "group", "created_by"),
         "roles": Role.choices,
-        "known_groups": Group.objects.order_by("name"),
+        "known_groups": access.groups_for(person).order_by("name"),
         "wall_form": WallForm(),
         "may_manage": True,
         "holds": holds.standing(matter).select_related("by"),
