@@ -65,11 +65,11 @@ def picture(request: HttpRequest, document_id: UUID) -> HttpResponse:
     """The page that the address names as it is printed."""
     document = access.document_for(request.user, document_id)
     version = version_of(request, document)
-    number = place(request).get("page")
+    number: int = place(request).get("page") or 1
     if not pictures.has_pictures(version) or not version.pages.filter(number=number).exists():
         raise Http404("No such page.")
     try:
-        return HttpResponse(pictures.draw(version, number or 1), content_type="image/png")
+        return HttpResponse(pictures.draw(version, number), content_type="image/png")
     except pictures.NoPicture as error:
         return HttpResponse(str(error), content_type="text/plain", status=HTTPStatus.CONFLICT)
     except pictures.Busy as error:
