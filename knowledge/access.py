@@ -38,6 +38,7 @@ from knowledge.models import (
     Wall,
     Webhook,
 )
+from knowledge.models.sign_in import SignInQuerySet
 from knowledge.models.token import came_with
 from knowledge.prepared import Prepared
 
@@ -241,7 +242,7 @@ def _limited(person: Person) -> ApiToken | None:
     return token if token and token.is_limited else None
 
 
-def sign_ins_of(person: Person) -> QuerySet[SignIn]:
+def sign_ins_of(person: Person) -> SignInQuerySet:
     """Where this person is signed in."""
     if _limited(person):
         raise PermissionDenied("A token that is limited to some matters has nothing to do with sessions.")
