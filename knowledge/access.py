@@ -246,7 +246,8 @@ def sign_ins_of(person: Person) -> SignInQuerySet:
     """Where this person is signed in."""
     if _limited(person):
         raise PermissionDenied("A token that is limited to some matters has nothing to do with sessions.")
-    return SignIn.objects.filter(user=person.pk)
+    found: SignInQuerySet = SignIn.objects.filter(user=person.pk)
+    return found
 
 
 def sign_in_for(person: Person, sign_in_id: int) -> SignIn:

@@ -11,8 +11,8 @@ from knowledge.api.auth import person_of
 
 @require_safe
 def index(request: HttpRequest) -> HttpResponse:
-    sign_ins = access.sign_ins_of(person_of(request)).open()
-    context = {"sign_ins": sign_ins, "here": request.session.session_key}
+    rows = access.sign_ins_of(person_of(request)).open()
+    context = {"sign_ins": rows, "here": request.session.session_key}
     return render(request, "sessions.html", context)
 
 
