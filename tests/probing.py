@@ -30,7 +30,7 @@ from tests.doors import Door, Field
 ASK, TELL, PERSON = "plantedask", "plantedtell", "plantedperson"
 CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)")
-SECRET = re.compile(r"pincite_[\w-]{43}")
+SECRET = re.compile(r"pincite_[\w-]{43}|whsec_[\w+/=]+")
 VARYING = {
     "RateLimit",
     "Retry-After",
