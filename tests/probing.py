@@ -107,6 +107,8 @@ class Stage:
         self.foreign = world.build(matters.create("Foreign", stranger), stranger, f"{ASK} {TELL}")
         for each in (self.own, self.foreign):
             settle(each)
+        # Whose pages can be drawn; nobody who is not let in comes so far.
+        Version.objects.filter(document__matter=self.foreign.matter).update(media_type="application/pdf")
         self._let_in(people)
         audit.record(audit.Act.READ, matter_id=self.own.matter.pk, by=self.own.owner)
         people["stranger"] = stranger  # whose the foreign matter is
