@@ -94,12 +94,22 @@ def test_an_answer_is_taken_up_where_it_was_left(live, http):
     asked = http.post(f"/api/v1/matters/{live.matter}/ask", json={"question": QUESTION}).json()
     path = f"/api/v1/answers/{asked['id']}/events"
     everything = sentences(http.get(path).text)
-    assert [number for number, _ in everything] == list(range(1, len(asked["sentences"]) + 1))
+    numbers = [int(found.split("-")[0]) for found, _ in everything]
+    assert numbers == list(range(1, len(asked["sentences"]) + 1))
     assert [text for _, text in everything] == [row["text"] for row in asked["sentences"]]
-    assert sentences(http.get(path, headers={"Last-Event-ID": "1"}).text) == everything[1:]
-    last = http.get(path, headers={"Last-Event-ID": str(len(everything))}).text
+    assert sentences(http.get(path, headers={"Last-Event-ID": everything[0][0]}).text) == everything[1:]
+    last = http.get(path, headers={"Last-Event-ID": everything[-1][0]}).text
     assert sentences(last) == []
     assert "event: done" in last
+    assert "event: anew" not in last
+
+
+@pytest.mark.parametrize("told", ["1-000000000000", "999-000000000000"])
+def test_what_was_told_and_no_longer_holds_is_told_anew(live, http, told):
+    asked = http.post(f"/api/v1/matters/{live.matter}/ask", json={"question": QUESTION}).json()
+    anew = http.get(f"/api/v1/answers/{asked['id']}/events", headers={"Last-Event-ID": told}).text
+    assert anew.index("event: anew") < anew.index("event: sentence") < anew.index("event: done")
+    assert [text for _, text in sentences(anew)] == [row["text"] for row in asked["sentences"]]
 
 
 def test_an_answer_that_was_broken_off_goes_on_without_saying_things_twice(live, http):
@@ -116,14 +126,15 @@ def test_an_answer_that_was_broken_off_goes_on_without_saying_things_twice(live,
             if line.startswith("data: ") and sentences(seen):
                 break
     seen = sentences(seen)
-    rest = sentences(http.get(path, headers={"Last-Event-ID": str(seen[-1][0])}).text)
+    rest = http.get(path, headers={"Last-Event-ID": seen[-1][0]}).text
     stored = http.get(f"/api/v1/answers/{answer_id}").json()
-    assert [text for _, text in seen + rest] == [row["text"] for row in stored["sentences"]]
+    told = sentences(rest) if "event: anew" in rest else seen + sentences(rest)
+    assert [text for _, text in told] == [row["text"] for row in stored["sentences"]]
 
 
-def sentences(text: str) -> list[tuple[int, str]]:
-    found = re.findall(r"id: (\d+)\nevent: sentence\ndata: (.*)\n", text)
-    return [(int(number), json.loads(data)["text"]) for number, data in found]
+def sentences(text: str) -> list[tuple[str, str]]:
+    found = re.findall(r"id: (\S+)\nevent: sentence\ndata: (.*)\n", text)
+    return [(number, json.loads(data)["text"]) for number, data in found]
 
 
 # --- MCP -----------------------------------------------------------------------------------------------

@@ -1,11 +1,15 @@
-"""An answer as events that can be taken up again: each sentence has its number as its id.
+"""An answer as events that can be taken up again: the id of a sentence is its number and a digest so far.
 
-Who comes back with `Last-Event-ID` gets what is after it. Writing is greedy, so an answer that was broken off
-says the same again when it is written anew; what was told is not told twice.
+Who comes back with `Last-Event-ID` gets what is after it. An answer that was broken off is written anew, and
+as a rule says the same again: what was told is not told twice. Where it does not, the event `anew` says that
+what was told no longer holds, and everything follows.
 """
 
+import json
+import re
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
+from hashlib import sha256
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +23,12 @@ from knowledge.models import Answer
 
 router = Router(tags=["answers"])
 WAIT_SECONDS = 0.5
+DIGITS = 12
+ID = re.compile(rf"[1-9][0-9]{{0,5}}-[0-9a-f]{{{DIGITS}}}")
+ANEW = b"event: anew\ndata: {}\n\n"
 STREAM = {
     "schema": {"type": "string"},
-    "example": 'id: 1\nevent: sentence\ndata: {"text": "…", "citations": []}\n\nevent: done\ndata: {}\n\n',
+    "example": 'id: 1-2c26b46b68ff\nevent: sentence\ndata: {"text": "…"}\n\nevent: done\ndata: {}\n\n',
 }
 
 
@@ -35,23 +42,53 @@ def answer_events(
 ) -> StreamingHttpResponse:
     """`sentence` events have ids; `text` events are pieces on the way to the next sentence and have none."""
     answer = access.answer_for(person_of(request), answer_id)
-    after = int(last_event_id) if last_event_id.isascii() and last_event_id.isdigit() else 0
-    frames = _frames(answer, after, watch(request, answer.matter_id))
+    told_until = last_event_id if ID.fullmatch(last_event_id) else ""
+    frames = _frames(answer, told_until, watch(request, answer.matter_id))
     streams.give_back_connection()
     response = StreamingHttpResponse(frames, content_type="text/event-stream")
     response["X-Accel-Buffering"] = "no"
     return response
 
 
-async def _frames(answer: Answer, after: int, allowed: streams.Allowed) -> AsyncIterator[bytes]:
-    number = 0
+async def _frames(answer: Answer, told_until: str, allowed: streams.Allowed) -> AsyncIterator[bytes]:
+    told_before = _Told(told_until)
     async for frame in streams.server_sent(lambda cancelled: _events(answer, cancelled), allowed):
+        for each in told_before.next(frame):
+            yield each
+
+
+class _Told:
+    """Gives sentences their ids, and holds back what was told until it is seen whether it is the same."""
+
+    def __init__(self, until: str) -> None:
+        self._until = until  # the id of the last sentence that was told, or ""
+        self._held: list[bytes] = []
+        self._number, self._digest = 0, sha256()
+
+    def next(self, frame: bytes) -> list[bytes]:
         if frame.startswith(b"event: sentence"):
-            number += 1
-            frame = f"id: {number}\n".encode() + frame
-        is_told = frame.startswith(b"event: text") and number < after
-        if not is_told and not (frame.startswith(b"id: ") and number <= after):
-            yield frame
+            frame = self._with_id(frame)
+        if not self._until:
+            return [frame]
+        if frame.startswith(b"id: "):
+            self._held.append(frame)
+            is_last = self._number == int(self._until.split("-")[0])
+            return (
+                self._released(is_same=frame.startswith(f"id: {self._until}\n".encode())) if is_last else []
+            )
+        if frame.startswith((b"event: done", b"event: problem")):  # it is shorter than what was told
+            return [*self._released(is_same=False), frame]
+        return [] if frame.startswith(b"event: text") else [frame]
+
+    def _with_id(self, frame: bytes) -> bytes:
+        text = json.loads(frame.split(b"data: ", 1)[1])["text"]
+        self._number += 1
+        self._digest.update(f"{text}\n".encode())
+        return f"id: {self._number}-{self._digest.hexdigest()[:DIGITS]}\n".encode() + frame
+
+    def _released(self, *, is_same: bool) -> list[bytes]:
+        held, self._held, self._until = self._held, [], ""
+        return [] if is_same else [ANEW, *held]
 
 
 def _events(answer: Answer, cancelled: Callable[[], bool]) -> Iterator[Event]:
