@@ -31,6 +31,7 @@ ASK, TELL, PERSON = "plantedask", "plantedtell", "plantedperson"
 CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b")
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)")
 SECRET = re.compile(r"pincite_[\w-]{43}|whsec_[\w+/=]+")
+NUMBER = re.compile(r"(?<=/tokens/)\d+(?=/revoke/)")  # some databases never give the number of a row twice
 VARYING = {
     "RateLimit",
     "Retry-After",
@@ -140,7 +141,9 @@ class Stage:
             return f"{probe}: {foreign.status}"
         if not (probe.at or probe.field) or probe.door.path in doors.FRESH or is_known_to(probe):
             return ""
-        seen, expected = plain(foreign, sent), plain(*self.send(probe, "missing"))
+        missing, sent_then = self.send(probe, "missing")
+        both = [*sent, *sent_then]  # a number may stand in either response by chance
+        seen, expected = plain(foreign, both), plain(missing, both)
         return "" if seen == expected else f"{probe}: {difference(seen, expected)}"
 
     def planted(self, probe: Probe, text: str, sent: list[str]) -> list[str]:
@@ -304,7 +307,7 @@ def plain(heard: Heard, sent: list[str]) -> tuple[int, str]:
     )
     text = CSRF.sub("csrf", without(sent, text))
     if heard.status < 400:
-        for pattern in (SECRET, doors.AN_ID, MOMENT):
+        for pattern in (SECRET, NUMBER, doors.AN_ID, MOMENT):
             text = pattern.sub("new", text)
     return heard.status, text
 
@@ -312,7 +315,7 @@ def plain(heard: Heard, sent: list[str]) -> tuple[int, str]:
 def without(known: list[str], text: str) -> str:
     """The text with what is known already taken out; of numbers only those that stand by themselves."""
     for each in known:
-        pattern = rf"(?<!\w){each}(?!\w)" if each.isdecimal() else re.escape(each)
+        pattern = rf"(?<![\w-]){each}(?!\w)" if each.isdecimal() else re.escape(each)
         text = re.sub(pattern, "id", text)
     return text
 
