@@ -12,7 +12,7 @@ from uuid import UUID
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, Max, OuterRef, Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
 from django.http import Http404
 from django.utils import timezone
 
@@ -103,12 +103,13 @@ def matters_of(person: Person) -> QuerySet[Matter]:
 
 def role_in(person: Person, matter: Matter) -> Role | None:
     """The highest role, by name or by a group; None when the person may not see the matter at all."""
-    held = matters_of(person).filter(pk=matter.pk)
-    roles = held.aggregate(
-        by_name=Max("memberships__role", filter=Q(memberships__user=person.pk)),
-        by_group=Max("group_memberships__role", filter=Q(group_memberships__group__user=person.pk)),
-    )
-    highest = max((role for role in roles.values() if role is not None), default=None)
+    here = OuterRef("pk")
+    by_name = Membership.objects.filter(matter=here, user=person.pk)
+    by_group = GroupMembership.objects.filter(matter=here, group__user=person.pk)
+    # Two subqueries, not two joins: members times groups times their people would be rows without end.
+    roles = [Subquery(rows.order_by("-role").values("role")[:1]) for rows in (by_name, by_group)]
+    held = matters_of(person).filter(pk=matter.pk).values_list(*roles).first() or ()
+    highest = max((role for role in held if role is not None), default=None)
     return None if highest is None else Role(highest)
 
 

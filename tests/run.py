@@ -11,7 +11,8 @@ POSTGRES = os.environ.get("PINCITE_TEST_POSTGRES", "postgres://postgres@127.0.0.
 # Numbers, parsers and the offline run know nothing of the database; the browser has seen the pages on SQLite.
 WITHOUT_DATABASE = """
     inference ingestion/test_parse ingestion/test_sandbox ingestion/test_chunks test_index test_offline
-    test_structure test_demo_files test_browser test_streaming test_kill test_power_cut
+    test_structure test_demo_files test_browser test_rendering test_streaming test_kill
+    test_power_cut
     """.split()
 
 
