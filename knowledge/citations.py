@@ -121,6 +121,8 @@ class Checker:
         support = self.support(text)
         if support:
             return Finding(text, support)
+        if text.endswith("?"):  # whatever it names: a question claims nothing
+            return Finding(text, None, "it is a question, not an answer")
         if places:
             return _in_other_words(text, places)
         return Finding(text, _in_other_words(text, self._likely).support)

@@ -92,7 +92,7 @@ class Investigation:
         if settings.RUN_GENERATOR and found:
             sections = [*self._summary([row for _, row in found]), *sections]
         late = LATE if self.is_late() else ""
-        told = f"{len(found)} quotes, {len(gaps)} sub-questions without any." + (f" {late}" if late else "")
+        told = f"Quotes: {len(found)}. Sub-questions without any: {len(gaps)}." + (f" {late}" if late else "")
         with transaction.atomic():
             self._note("done", told)
             if not self._all_there([row for _, row in found]):

@@ -139,15 +139,15 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
 
     def _key(self, token: str) -> jwt.PyJWK:
         """The provider's key that the token names; the only one where it names none."""
-        named = jwt.get_unverified_header(token).get("kid")
+        header = jwt.get_unverified_header(token)
         with get_adapter().get_requests_session() as session:
             response = session.get(self.openid_config["jwks_uri"])
             response.raise_for_status()
-        keys = jwt.PyJWKSet.from_dict(response.json()).keys
-        fitting = [key for key in keys if named is None or key.key_id == named]
+        for_signing = [key for key in response.json()["keys"] if key.get("use", "sig") == "sig"]
+        fitting = [key for key in for_signing if header.get("kid") in {None, key.get("kid")}]
         if len(fitting) != 1:
             raise Unbelievable("The provider has not published the key of this id token.")
-        return fitting[0]
+        return jwt.PyJWK(fitting[0], fitting[0].get("alg") or header["alg"])
 
 
 class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # the library has no types

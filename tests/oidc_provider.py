@@ -31,6 +31,7 @@ class Provider:
     userinfo: dict[str, Any] = field(default_factory=dict)  # over what /userinfo says
     description: dict[str, Any] = field(default_factory=dict)  # over the discovery document
     token: dict[str, Any] = field(default_factory=dict)  # over the answer of /token
+    published: dict[str, Any] = field(default_factory=dict)  # over the key of /jwks; None leaves a member out
     key: Any = KEY
     algorithm: str = "RS256"
     asked: list[str] = field(default_factory=list)  # the paths that were asked for
@@ -51,7 +52,8 @@ class Provider:
 
     def jwks(self) -> dict[str, Any]:
         public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(KEY.public_key()))
-        return {"keys": [{**public, "kid": KID, "use": "sig", "alg": "RS256"}]}
+        told = {**public, "kid": KID, "use": "sig", "alg": "RS256", **self.published}
+        return {"keys": [{name: value for name, value in told.items() if value is not None}]}
 
     def authorize(self, asked: dict[str, str]) -> str:
         """Where the browser goes next: back, with a code."""

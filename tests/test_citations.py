@@ -171,6 +171,7 @@ def test_other_words_are_shown_beside_the_place_they_name_and_never_as_verbatim(
         ("Undisputed invoices from the Supplier are paid by the Buyer within 30 days.", ""),  # names no place
         ("Undisputed invoices from the Supplier are paid by the Buyer within 30 days [99].", ""),
         ("The Buyer need not pay the Supplier's undisputed invoice within 30 days [7].", ""),
+        ("Are undisputed invoices from the Supplier paid by the Buyer within 30 days [7]?", "a question"),
         ("Something else entirely is owed to other persons [7].", ""),
         ("The source says “payable within sixty days of receipt” [7].", "“payable within sixty days"),
     ],

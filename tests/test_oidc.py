@@ -1,5 +1,6 @@
 """Single sign-on with a real provider over HTTP: who gets in, and every lie that is refused."""
 
+import base64
 import time
 from collections.abc import Iterator
 from types import SimpleNamespace
@@ -118,11 +119,33 @@ def test_what_does_not_hold_is_refused(people, provider, lie):
 
 def test_the_public_key_is_no_shared_secret(people, provider, monkeypatch):
     """An id token “signed” with what everybody can read."""
-    monkeypatch.setattr(
-        "jwt.algorithms.HMACAlgorithm.prepare_key", lambda _self, key: key
-    )  # PyJWT would refuse
+    # PyJWT would refuse to sign it
+    monkeypatch.setattr("jwt.algorithms.HMACAlgorithm.prepare_key", lambda _self, key: key)
     provider.key = KEY.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
     provider.algorithm = "HS256"
+    assert go(Client()).status_code == 403
+
+
+def test_a_shared_secret_signs_nothing_even_where_the_provider_publishes_it(people, provider):
+    """All else holds: the list of algorithms alone stands in the way."""
+    provider.key, provider.algorithm = b"a secret of thirty-two bytes....", "HS256"
+    secret = base64.urlsafe_b64encode(provider.key).rstrip(b"=").decode()
+    provider.published = {"kty": "oct", "k": secret, "alg": "HS256"}
+    assert go(Client()).status_code == 403
+    assert "alg" in why()
+
+
+@pytest.mark.parametrize("algorithm", ["RS256", "RS384", "PS256"])
+def test_a_key_need_not_say_what_it_signs_with(people, provider, algorithm):
+    provider.algorithm, provider.published = algorithm, {"alg": None}
+    client = Client()
+    assert go(client).status_code == 302
+    assert is_in(client)
+
+
+@pytest.mark.parametrize("published", [{"use": "enc"}, {"kid": "second"}, {"kty": "EC"}, {"alg": "HS256"}])
+def test_a_key_that_is_not_for_this_signs_nothing(people, provider, published):
+    provider.published = published
     assert go(Client()).status_code == 403
 
 
