@@ -100,7 +100,8 @@ def find_matter(name: str) -> Matter:
         found = matches[0] if matches else None
     if found is None:
         known = ", ".join(f"“{known}”" for known in Matter.objects.values_list("name", flat=True)[:10])
-        raise CommandError(f"No matter “{name}”. Known: {known or 'none'}.")
+        how = "A matter is opened on the first page, by REST or in /admin/."
+        raise CommandError(f"No matter “{name}”. Known: {known or 'none'}. {how}")
     return found
 
 
