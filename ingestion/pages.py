@@ -10,7 +10,7 @@ from django.db import transaction
 from ingestion import chunks, description
 from ingestion.parse.parsed import Page as Parsed
 from ingestion.parse.parsed import Parsed as ParsedFile
-from knowledge import generations, jobs, similar, threads, wordings
+from knowledge import furniture, generations, jobs, similar, threads, wordings
 from knowledge.models import Correspondent, Generation, Page, Passage, Version
 
 ROWS_AT_ONCE = 200
@@ -42,12 +42,18 @@ def describe_stored(lease: jobs.Lease, version: Version) -> None:
 
 
 def describe_text(version: Version) -> None:
-    """What only the whole text tells: its language, and the numbers that are stamped on its pages."""
-    rows = list(version.pages.order_by("number").only("number", "text"))
+    """What only the whole text tells: its language, the numbers on its pages, running heads and feet."""
+    rows = list(version.pages.order_by("number").only("number", "text", "width", "bates", "head", "foot"))
     stamps = description.stamps(rows)
+    printed = [page for page in rows if page.width]
+    edges = dict(zip(printed, furniture.lengths([page.text for page in printed]), strict=True))
+    changed = []
     for page in rows:
-        page.bates = stamps.get(page.pk, "")
-    Page.objects.bulk_update([page for page in rows if page.bates], ["bates"], batch_size=ROWS_AT_ONCE)
+        told = stamps.get(page.pk, ""), *edges.get(page, (0, 0))
+        if told != (page.bates, page.head, page.foot):
+            page.bates, page.head, page.foot = told
+            changed.append(page)
+    Page.objects.bulk_update(changed, ["bates", "head", "foot"], batch_size=ROWS_AT_ONCE)
     found = [page.bates for page in rows if page.bates] or [""]
     Version.objects.filter(pk=version.pk).update(
         bates_first=found[0],

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from uuid import UUID
 
-from knowledge import sentences
+from knowledge import furniture, sentences
 from knowledge.models import Page
 
 
@@ -25,6 +25,7 @@ class PageText:
     label: str
     start: int
     text: str
+    plain: str  # the same with spaces for running heads and feet
 
 
 def at(label: str) -> str:
@@ -38,18 +39,16 @@ class Texts:
     def __init__(self, version_ids: Collection[UUID]) -> None:
         self._pages: dict[UUID, list[PageText]] = {version: [] for version in version_ids}
         rows = Page.objects.filter(version__in=version_ids).order_by("version", "start", "number")
-        for version, number, label, start, text in rows.values_list(
-            "version_id", "number", "label", "start", "text"
+        for version, number, label, start, text, head, foot in rows.values_list(
+            "version_id", "number", "label", "start", "text", "head", "foot"
         ):
-            self._pages[version].append(PageText(number, label, start, text))
+            plain = furniture.blanked(text, start, furniture.spans(start, len(text), head, foot))
+            self._pages[version].append(PageText(number, label, start, text, plain))
 
     def slice(self, version_id: UUID, start: int, end: int) -> str:
         """The characters [start, end) of the version's text; shorter if the text is."""
-        pieces = (
-            page.text[max(0, start - page.start) : max(0, end - page.start)]
-            for page in self._pages[version_id]
-        )
-        return "".join(pieces)
+        pages = self._pages[version_id]
+        return "".join(page.text[max(0, start - page.start) : max(0, end - page.start)] for page in pages)
 
     def pin(self, version_id: UUID, start: int, end: int, quote: str) -> Pin | None:
         """The pin cite of a quote, or None if the version does not say exactly this there."""
@@ -62,7 +61,12 @@ class Texts:
     def sentence(self, version_id: UUID, start: int, end: int) -> tuple[int, int]:
         """The span widened to the whole sentences it touches: a passage may begin or end inside of one."""
         before = max(0, start - sentences.LONGEST)
-        around = sentences.split(self.slice(version_id, before, end + sentences.LONGEST), before)
+        after = end + sentences.LONGEST
+        pages = self._pages[version_id]
+        plain = "".join(
+            page.plain[max(0, before - page.start) : max(0, after - page.start)] for page in pages
+        )
+        around = sentences.split(plain, before)
         touched = [span for span in around if span.start < end and start < span.end]
         return (touched[0].start, touched[-1].end) if touched else (start, end)
 

@@ -12,19 +12,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.embedder import Embedder
-from knowledge import highlight, sentences
+from knowledge import furniture, highlight, sentences
 from knowledge.models import Passage
 
 PASSAGES = 12  # how many passages are looked through
 QUOTES = 4  # how many sentences are shown at most
 FROM_ONE_DOCUMENT = 3
 SHORTEST = 20  # characters
-LEAST_WORDS = 5
+LEAST_WORDS, LEAST_WORDS_IN_CAPITALS = 5, 8
 # Likeness in meaning; share of the question's words in the sentence, in its passage; rank of the passage.
 MEANING, WORDS, AROUND, RANK = 0.5, 0.2, 0.2, 0.1
 # Relevance is meaning and words alone: below this the best sentence answers another question.
 RELEVANCE_MEANING, RELEVANT = 0.7, 0.32
 WORTH_SHOWING = 0.6  # of the best score
+_LEADERS = re.compile(r"\.{5,}|(?:\. ){5,}")
+_ENTRY = re.compile(r"[^\W\d_][^.;:]*\s(?:\d{1,3}|[ivxl]{1,5})\s*$")  # a title, and its page
 
 
 @dataclass(frozen=True)
@@ -43,6 +45,7 @@ class _Candidate:
     passage: Passage
     rank: int  # of the passage, from 0
     span: sentences.Span
+    words: str  # without running heads and feet
 
     @property
     def text(self) -> str:
@@ -54,10 +57,10 @@ def best(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list
     candidates = _candidates(passages)
     if not candidates:
         return []
-    meaning = embedder.embed_passages([candidate.text for candidate in candidates]) @ embedder.embed_query(
+    meaning = embedder.embed_passages([candidate.words for candidate in candidates]) @ embedder.embed_query(
         question
     )
-    words = _shares(question, candidates, [candidate.text for candidate in candidates])
+    words = _shares(question, candidates, [candidate.words for candidate in candidates])
     if (RELEVANCE_MEANING * meaning + (1 - RELEVANCE_MEANING) * words).max() < RELEVANT:
         return []
     around = _shares(question, candidates, [candidate.passage.text for candidate in candidates])
@@ -67,17 +70,34 @@ def best(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list
 
 
 def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
-    return [
-        _Candidate(passage, rank, span)
-        for rank, passage in enumerate(passages[:PASSAGES])
-        for span in sentences.split(passage.text)
-        if _is_statement(span.of(passage.text))
-    ]
+    looked = passages[:PASSAGES]
+    between = furniture.of_passages(looked)
+    found = []
+    for rank, passage in enumerate(looked):
+        plain = furniture.blanked(passage.text, passage.start, between.get(passage.version_id, []))
+        for span in sentences.split(plain):
+            words = " ".join(span.of(plain).split())
+            if _is_statement(words) and not _is_contents(span.of(plain)):
+                found.append(_Candidate(passage, rank, span, words))
+    return found
 
 
 def _is_statement(text: str) -> bool:
-    """Not a heading, a page number or a cell of a table."""
-    return len(text) >= SHORTEST and len(highlight.WORD.findall(text)) >= LEAST_WORDS and not text.isupper()
+    """Not a heading, a title page, a page number or a cell of a table."""
+    words = highlight.WORD.findall(text)
+    if len(text) < SHORTEST or len(words) < LEAST_WORDS:
+        return False
+    if any(word.islower() for word in words):
+        return True
+    # Whole clauses are in capitals where the law wants them seen: limits of liability, waivers.
+    return text.isupper() and len(words) >= LEAST_WORDS_IN_CAPITALS and text.endswith((".", ";", ":"))
+
+
+def _is_contents(text: str) -> bool:
+    """Lines of a table of contents: they name what stands elsewhere."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    entries = [line for line in lines if _ENTRY.search(line)]
+    return bool(_LEADERS.search(text)) or (len(lines) > 1 and len(entries) > len(lines) / 2)
 
 
 def _shares(question: str, candidates: Sequence[_Candidate], texts: Sequence[str]) -> NDArray[np.float64]:

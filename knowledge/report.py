@@ -41,6 +41,10 @@ def shown(run: Run) -> list[Section]:
     return [Section(part["heading"], [_line(line, found) for line in part["lines"]]) for part in run.report]
 
 
+def findings(sections: Iterable[Section]) -> list[Finding]:
+    return [line.finding for section in sections for line in section.lines if line.finding]
+
+
 def compose(plan: Plan, found: Sequence[tuple[int, Finding]], gaps: Iterable[int]) -> list[dict[str, Any]]:
     """`found` are findings with the place of the sub-question that they answer; `gaps` such places."""
     sections = _by_date(found) if plan.shape == Shape.CHRONOLOGY else _by_heading(plan, found)

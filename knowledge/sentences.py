@@ -12,13 +12,17 @@ ABBREVIATIONS = frozenset(
     """.split()
 )
 # A full stop, question or exclamation mark, closing quotes, space; or an empty line; or the end of a line
-# before a numbered clause, a list item, a heading or a line of an e-mail's head.
+# before a numbered clause, a list item, a heading or a line of an e-mail's head, or after a title.
 _BORDER = re.compile(
     r"[.!?;:]?[.!?]['\"”’)\]]*(?=\s)"
     r"|\n[ \t>]*\n|[;:]\s*\n"
     r"|\n(?=[ \t]*(?:\d{1,3}(?:\.\d{1,3})+\.?\s|\d{1,2}\.\s|\([a-z]{1,4}\)\s|[•–*-]\s|ARTICLE\s|SCHEDULE\s"
     r"|#{1,6}\s|(?:From|To|Cc|Bcc|Date|Sent|Subject):\s))"
+    r"|(?P<title>\n)(?=[ \t]*['\"“‘(]?[A-Z][a-z])"
 )
+# A line in capitals that is a title of what follows: it neither ends within a sentence nor names a party.
+_TITLE = re.compile(r"(?=.*[A-Z]{4})[^a-z\n,;:.]{4,89}\.?")
+_GOES_ON = re.compile(r"\b(?:A|AN|AND|OR|OF|THE|BY|TO|FOR|FROM|IN|ON|AT|WITH|BETWEEN|AMONG|THAT)$")
 _LAST_WORD = re.compile(r"([A-Za-z][A-Za-z.]*)\.['\"”’)\]]*$")
 # Of a clause or a list item, where one begins; or behind "no.": no end of a sentence.
 _NUMBER = re.compile(r"(?:^|[:;,]\s|\b(?:[Nn][or]s?\.|and|or)\s)\s*\(?\d{1,3}\.$")
@@ -69,6 +73,8 @@ def _raw(text: str, longest: int) -> Iterator[tuple[int, int]]:
 
 
 def _is_border(text: str, start: int, border: re.Match[str]) -> bool:
+    if border.group("title"):
+        return _is_title(text[text.rfind("\n", 0, border.start()) + 1 : border.start()].strip())
     if "\n" in border.group():
         return True
     if not _OPENS_SENTENCE.match(text, border.end()):
@@ -78,6 +84,10 @@ def _is_border(text: str, start: int, border: re.Match[str]) -> bool:
         line = max(start, text.rfind("\n", 0, border.end()) + 1)
         return not _NUMBER.search(text[line : border.end()])
     return word.group(1).lower() not in ABBREVIATIONS and len(word.group(1)) > 1
+
+
+def _is_title(line: str) -> bool:
+    return bool(_TITLE.fullmatch(line)) and not _GOES_ON.search(line)
 
 
 def _limited(text: str, start: int, end: int, longest: int) -> Iterator[tuple[int, int]]:

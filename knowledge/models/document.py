@@ -134,6 +134,9 @@ class Page(models.Model):
     # after them in the text, so that nothing already cited moves.
     start = models.PositiveIntegerField()
     text = models.TextField()
+    # Characters of running head and foot at its two ends (knowledge/furniture.py).
+    head = models.PositiveIntegerField(default=0)
+    foot = models.PositiveIntegerField(default=0)
     width = models.FloatField(default=0)  # points
     height = models.FloatField(default=0)
     boxes = models.BinaryField(null=True)  # zlib of int16 (characters, 4), tenths of a point, from top left

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from inference.errors import InferenceError
-from knowledge import access, answers, callers, differences, preferences, streams, writing
+from knowledge import access, answers, callers, differences, preferences, quoted, streams, writing
 from knowledge.api.auth import person_of, watch
 from knowledge.forms import QuestionForm, ReadingForm
 from knowledge.index import IndexUnavailable
@@ -105,6 +105,7 @@ def _shown(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "text_quotes": [row for row in cited if row.origin == Citation.Origin.TEXT],
         "sentences": written,
         "holds": answer.state != Answer.State.DONE or _holds(answer),
+        "quoted": quoted.pieces(cited),
         "by_ocr": _by_ocr(cited),
         "differences": differences.among([(row.version.document_id, row) for row in cited]),
         "readings": _readings(answer),

@@ -8,17 +8,17 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
-from django.core.paginator import Paginator
+from django.core.paginator import Page, Paginator
 from django.http import Http404, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.views.decorators.http import require_GET, require_POST, require_safe
 
-from knowledge import access, comparison, report, runs, selection, streams
+from knowledge import access, comparison, quoted, report, runs, selection, streams
 from knowledge.api.auth import person_of
 from knowledge.forms import RunForm, VerdictForm, VerdictsForm
-from knowledge.models import Matter, Role, Run, Step, Verdict
+from knowledge.models import Finding, Matter, Role, Run, Step, Verdict
 from knowledge.search import BadQuery
 from knowledge.views.matters import rights
 
@@ -183,6 +183,8 @@ def _shown(request: HttpRequest, run: Run) -> dict[str, Any]:
     tally = runs.counts(run)
     total = sum(tally.values())
     role = access.role_in(request.user, run.matter) or 0
+    page = Paginator(rows, PER_PAGE).get_page(form.cleaned_data.get("page") or 1)
+    told = report.shown(run)
     is_asker = run.asker_id == request.user.pk
     return {
         "run": run,
@@ -192,10 +194,15 @@ def _shown(request: HttpRequest, run: Run) -> dict[str, Any]:
         "counts": tally,
         "total": total,
         "looked": total - tally["waiting"],
-        "page": Paginator(rows, PER_PAGE).get_page(form.cleaned_data.get("page") or 1),
+        "page": page,
         "steps": list(run.steps.all()),
-        "report": report.shown(run),
+        "report": told,
+        "quoted": quoted.pieces([*_findings(page), *report.findings(told)]),
         "table": None if run.is_over_every_document else comparison.table(run),
         "may_control": is_asker or role >= Role.MANAGER,
         "may_settle": is_asker or role >= Role.MEMBER,
     }
+
+
+def _findings(page: "Page[Verdict]") -> list[Finding]:
+    return [finding for verdict in page for finding in verdict.findings.all()]
