@@ -27,6 +27,12 @@ def cpu_has_bf16() -> bool:
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
 
 
+@cache
+def cpu_has_amx() -> bool:
+    """Whether it multiplies tiles of bf16 at once; torch's attention in bf16 is fast only then."""
+    return bool(torch.cpu.get_capabilities().get("amx_bf16"))
+
+
 def choose_dtype(device: torch.device) -> torch.dtype:
     """For a generator: bf16 wherever the hardware knows it (on the CPU it halves the memory traffic)."""
     if device.type == "cuda":

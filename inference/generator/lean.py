@@ -7,17 +7,23 @@ of sums.
 
 from collections.abc import Sequence
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import PreTrainedModel
 
+from inference.device import cpu_has_bf16
 from inference.generator.attention import How, Pack
 
+ROWS = 512  # of a product, for which packed weights are laid out; they serve any number
 FAMILIES = {"llama", "mistral", "qwen2", "qwen3"}
 
 Turn = tuple[Tensor, Tensor]  # cosines, and sines with the sign of the half that they stand for; (N, 1, D)
+
+
+_MADE: WeakKeyDictionary[PreTrainedModel, "Lean"] = WeakKeyDictionary()
 
 
 def fits(model: PreTrainedModel) -> bool:
@@ -33,13 +39,24 @@ def _is_plain(model: PreTrainedModel) -> bool:
 
 
 class Lean:
-    """Over the model's own weights, which it moves together; the library can go on using them."""
+    """Over the model's own weights, which it moves together; the library can go on using them.
+
+    Not in bf16: there the weights are laid out in the order in which the processor reads them (twice as fast
+    for few rows), and the model's own are let go.
+    """
+
+    @staticmethod
+    def of(model: PreTrainedModel) -> "Lean":
+        """One for each model, however many engines it has."""
+        if model not in _MADE:
+            _MADE[model] = Lean(model)
+        return _MADE[model]
 
     def __init__(self, model: Any) -> None:
         inner = model.model
         self._words, self._rotary = inner.embed_tokens, inner.rotary_emb
         self._layers = [_Layer(layer) for layer in inner.layers]
-        self._norm, self._head = _Norm(inner.norm), model.lm_head
+        self._norm, self._head = _Norm(inner.norm), _Product(model.lm_head, keeps=True)
 
     def __call__(self, row: Tensor, positions: Tensor, kept: Tensor, pack: Pack) -> Tensor:
         """Tokens (N,) at these positions, and the places whose logits are wanted (K,) → (K, V)."""
@@ -49,8 +66,7 @@ class Lean:
         turn = cos, torch.cat([-sin[..., :half], sin[..., half:]], dim=-1)
         for layer in self._layers:
             x = layer(x, turn, pack)
-        logits: Tensor = self._head(self._norm(x[kept]))
-        return logits
+        return self._head(self._norm(x[kept]))
 
 
 class _Norm:
@@ -61,19 +77,33 @@ class _Norm:
         return functional.rms_norm(x, self._weight.shape, self._weight, self._eps)
 
 
-class _Joined:
-    """Several linear layers over the same input, as one product."""
+class _Product:
+    """Linear layers over the same input, as one product."""
 
-    def __init__(self, parts: Sequence[Any]) -> None:
-        self._weight = torch.cat([part.weight.detach() for part in parts])
+    def __init__(self, *parts: Any, keeps: bool = False) -> None:
+        """keeps: the layer's own weight is used elsewhere as well."""
+        weight = (
+            parts[0].weight.detach() if len(parts) == 1 else torch.cat([p.weight.detach() for p in parts])
+        )
         biases = [part.bias.detach() for part in parts if part.bias is not None]
         self._bias = torch.cat(biases) if biases else None
-        sizes = [part.out_features for part in parts]
-        for part, weight in zip(parts, torch.split(self._weight, sizes), strict=True):
-            part.weight.data = weight
+        self._weight, self._is_packed = weight, weight.dtype == torch.bfloat16 and cpu_has_bf16()
+        if self._is_packed:
+            self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
+        if not keeps:
+            self._give(parts, weight)
 
     def __call__(self, x: Tensor) -> Tensor:
-        return functional.linear(x, self._weight, self._bias)
+        if not self._is_packed:
+            return functional.linear(x, self._weight, self._bias)
+        made: Tensor = torch.ops.mkldnn._linear_pointwise(x, self._weight, self._bias, "none", [], "")
+        return made
+
+    def _give(self, parts: Sequence[Any], weight: Tensor) -> None:
+        """The layers get parts of the joined weight; of a packed one there are none."""
+        sizes = [part.out_features for part in parts]
+        for part, own in zip(parts, torch.split(weight, sizes), strict=True):
+            part.weight.data = own[:0].clone() if self._is_packed else own
 
 
 class _Layer:
@@ -85,10 +115,10 @@ class _Layer:
         window = own.sliding_window if hasattr(own, "sliding_window") else _window(own.config)
         self._how = How(own.scaling, None, window)
         self._before, self._after = _Norm(layer.input_layernorm), _Norm(layer.post_attention_layernorm)
-        self._attend, self._gather = _Joined([own.q_proj, own.k_proj, own.v_proj]), own.o_proj
+        self._attend, self._gather = _Product(own.q_proj, own.k_proj, own.v_proj), _Product(own.o_proj)
         norms = [getattr(own, name, None) for name in ("q_norm", "k_norm")]
         self._norms = [_Norm(norm) for norm in norms if norm is not None]
-        self._widen, self._narrow = _Joined([mlp.gate_proj, mlp.up_proj]), mlp.down_proj
+        self._widen, self._narrow = _Product(mlp.gate_proj, mlp.up_proj), _Product(mlp.down_proj)
 
     def __call__(self, x: Tensor, turn: Turn, pack: Pack) -> Tensor:
         """(N, width of the model)"""
@@ -100,8 +130,7 @@ class _Layer:
         seen = pack.attend(_first(_turned(queries, turn)), self._index, self._how)  # (1, N, H, D)
         x = x + self._gather(seen.reshape(len(x), -1))
         gate, up = self._widen(self._after(x)).chunk(2, dim=-1)
-        narrowed: Tensor = self._narrow(functional.silu(gate) * up)
-        return x + narrowed
+        return x + self._narrow(functional.silu(gate) * up)
 
 
 def _window(config: Any) -> int | None:

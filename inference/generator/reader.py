@@ -43,7 +43,7 @@ class Reader:
         self.model = model
         self.shape = shape_of(model)
         use_packed_attention(model)
-        self._lean = Lean(model) if fits(model) else None
+        self._lean = Lean.of(model) if fits(model) else None
 
     @torch.inference_mode()
     def step(self, feeds: Sequence[Feed[State]], check: Callable[[], None]) -> list[Tensor]:

@@ -81,3 +81,19 @@ def test_layers_that_do_more_than_multiply_are_left_to_the_library():
     own = model.model.layers[0].self_attn
     own.k_proj = Scaled(own.k_proj.in_features, own.k_proj.out_features, bias=False)
     assert not fits(model)
+
+
+def test_engines_of_a_model_share_its_weights():
+    model = model_of(LlamaConfig(**SMALL))
+    assert Lean.of(model) is Lean.of(model)
+
+
+@torch.inference_mode()
+def test_in_bf16_the_weights_are_laid_out_anew_and_the_logits_stay_close():
+    model = model_of(LlamaConfig(**SMALL, attention_bias=True)).bfloat16()
+    row, places = torch.randint(3, 300, (LENGTH,)), torch.arange(LENGTH)
+    expected = model(row[None]).logits[0].float()
+    state = State(shape_of(model), "", None, [])
+    state.expect(LENGTH)
+    made = Lean(model)(row, places, places, Pack([state], [LENGTH], lambda: None)).float()
+    assert (made - expected).abs().max() < 0.02 * expected.abs().max()
