@@ -290,6 +290,10 @@ def is_auditor(person: Person) -> bool:
     return person.pk is not None and person.groups.filter(name=AUDITORS).exists()
 
 
+def is_still_auditor(user_id: int) -> bool:
+    return User.objects.filter(pk=user_id, is_active=True, groups__name=AUDITORS).exists()
+
+
 def auditor(person: Person) -> None:
     """Only auditors know that there is an audit to read."""
     if not is_auditor(person):

@@ -6,6 +6,7 @@ when the provider says that it is verified; from then on the address means nothi
 
 import secrets
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,13 +21,13 @@ from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOA
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render, resolve_url
 from django.urls import reverse
 from requests import RequestException
 
-from knowledge import audit, entrance
+from knowledge import audit, entrance, published
 from knowledge.audit import Act
 from knowledge.models.service import is_service
 
@@ -81,14 +82,7 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
 
     @property
     def openid_config(self) -> dict[str, Any]:
-        try:
-            config: dict[str, Any] = super().openid_config
-        except MISSHAPEN as error:
-            raise Unbelievable("The provider's description cannot be read.") from error
-        if config.get("issuer") != settings.OIDC_ISSUER:
-            raise Unbelievable("The provider calls itself by another name than OIDC_ISSUER.")
-        if missing := [name for name in ENDPOINTS if name not in config]:
-            raise Unbelievable(f"The provider does not tell its {missing[0]}.")
+        config: dict[str, Any] = published.read(self.get_provider().server_url, _description)
         return config
 
     def parse_token(self, data: dict[str, Any]) -> Any:
@@ -140,14 +134,41 @@ class Checked(OpenIDConnectOAuth2Adapter):  # type: ignore[misc]  # the library 
     def _key(self, token: str) -> jwt.PyJWK:
         """The provider's key that the token names; the only one where it names none."""
         header = jwt.get_unverified_header(token)
-        with get_adapter().get_requests_session() as session:
-            response = session.get(self.openid_config["jwks_uri"])
-            response.raise_for_status()
-        for_signing = [key for key in response.json()["keys"] if key.get("use", "sig") == "sig"]
-        fitting = [key for key in for_signing if header.get("kid") in {None, key.get("kid")}]
+        address = self.openid_config["jwks_uri"]
+        fitting = _fitting(published.read(address, _keys), header)
+        if len(fitting) != 1 or "kid" not in header:  # they may have changed since
+            fitting = _fitting(published.read_again(address, _keys), header)
         if len(fitting) != 1:
             raise Unbelievable("The provider has not published the key of this id token.")
         return jwt.PyJWK(fitting[0], fitting[0].get("alg") or header["alg"])
+
+
+def _fetched(url: str) -> Any:
+    with get_adapter().get_requests_session() as session:
+        response = session.get(url)
+        response.raise_for_status()
+        return response.json()
+
+
+def _description(url: str) -> dict[str, Any]:
+    try:
+        config = dict(_fetched(url))
+    except MISSHAPEN as error:
+        raise Unbelievable("The provider's description cannot be read.") from error
+    if config.get("issuer") != settings.OIDC_ISSUER:
+        raise Unbelievable("The provider calls itself by another name than OIDC_ISSUER.")
+    if missing := [name for name in ENDPOINTS if name not in config]:
+        raise Unbelievable(f"The provider does not tell its {missing[0]}.")
+    return config
+
+
+def _keys(url: str) -> list[dict[str, Any]]:
+    """The keys for signing."""
+    return [key for key in _fetched(url)["keys"] if key.get("use", "sig") == "sig"]
+
+
+def _fitting(keys: list[dict[str, Any]], header: dict[str, Any]) -> list[dict[str, Any]]:
+    return [key for key in keys if header.get("kid") in {None, key.get("kid")}]
 
 
 class Adapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # the library has no types
@@ -254,9 +275,20 @@ def told_of(sociallogin: Any) -> Told:
 
 
 def _found(told: Told) -> User | None:
-    """The one person with this verified address, bound to the provider's id for them from now on."""
+    """The one person with this verified address, bound to the provider's id for them from now on.
+
+    Whom another window of theirs bound or made at the same moment is found by that.
+    """
     if not told.address:
         return None
+    with suppress(IntegrityError):
+        if person := _bound(told):
+            return person
+    known = SocialAccount.objects.filter(provider=told.provider, uid=told.uid).select_related("user").first()
+    return known.user if known else None
+
+
+def _bound(told: Told) -> User | None:
     with transaction.atomic():
         alike = User.objects.select_for_update(no_key=True).filter(email__iexact=told.address)
         people = [person for person in alike if is_same(person.email, told.address)]

@@ -1,6 +1,7 @@
 """Documents that a person always wants read in full, or never."""
 
 from dataclasses import dataclass
+from typing import Literal
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -33,6 +34,14 @@ def of(scope: Scope, person: User, matter: Matter) -> Wishes:
 
 def of_matter(person: User, matter: Matter) -> QuerySet[Preference]:
     return Preference.objects.filter(user=person, document__matter=matter)
+
+
+def kind_of(person: User, document: Document) -> Literal["", "full", "never"]:
+    """What this person wishes for the document; "" when nothing."""
+    row = Preference.objects.filter(user=person, document=document).first()
+    if row is None:
+        return ""
+    return "full" if row.kind == Preference.Kind.FULL else "never"
 
 
 def choose(person: User, document: Document, kind: str) -> None:

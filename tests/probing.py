@@ -29,7 +29,7 @@ from tests.doors import Door, Field
 
 ASK, TELL, PERSON = "plantedask", "plantedtell", "plantedperson"
 CSRF = re.compile(r"\b[A-Za-z0-9]{64}\b")
-MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)")
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+(?:Z|\+00:00)|\d+\xa0minutes?")  # told, or how long ago
 SECRET = re.compile(r"pincite_[\w-]{43}|whsec_[\w+/=]+")
 NUMBER = re.compile(r"(?<=/tokens/)\d+(?=/revoke/)")  # some databases never give the number of a row twice
 VARYING = {

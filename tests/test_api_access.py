@@ -14,7 +14,10 @@ from knowledge.client import Problem
 from knowledge.models import AuditEvent, Document, Matter, Right, SignIn
 from tests.calling import calling
 
-pytestmark = pytest.mark.django_db
+pytestmark = [
+    pytest.mark.django_db,
+    pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators"),
+]
 
 
 @pytest.fixture
@@ -154,3 +157,18 @@ def test_each_change_of_who_may_see_is_one_event_over_rest_as_on_the_page(people
     pincite.place_hold(people.matter.pk, "Reason")
     acts = AuditEvent.objects.order_by("sequence").values_list("act", flat=True)[before:]
     assert list(acts) == ["permission", "permission", "permission", "change"]
+
+
+def test_what_i_want_read_is_listed_set_and_unset_and_is_mine_alone(people, pincite):
+    lease, letter = (Document.objects.create(matter=people.matter, path=name) for name in ("a.txt", "b.txt"))
+    pincite.set_reading(lease.pk, "never")
+    pincite.set_reading(letter.pk, "full")
+    wishes = {row.path: row.kind for row in pincite.readings(people.matter.pk)}
+    assert wishes == {"a.txt": "never", "b.txt": "full"}
+    with calling(people.reader) as other:
+        assert list(other.readings(people.matter.pk)) == []
+    pincite.unset_reading(lease.pk)
+    pincite.set_reading(letter.pk, "")
+    assert list(pincite.readings(people.matter.pk)) == []
+    with calling(people.outsider) as stranger, pytest.raises(Problem, match="404"):
+        list(stranger.readings(people.matter.pk))

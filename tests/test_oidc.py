@@ -17,7 +17,7 @@ from django.contrib.sessions.middleware import SessionMiddleware
 from django.http import HttpResponse
 from django.test import Client
 
-from knowledge import entrance, factors, service_accounts
+from knowledge import entrance, factors, published, service_accounts
 from knowledge.models import AuditEvent, SignIn
 from knowledge.oidc import is_same
 from tests.oidc_provider import CLIENT, CLIENT_SECRET, KEY, OTHER_KEY, Provider, providing
@@ -38,6 +38,7 @@ def provider(running, people, settings) -> Provider:
     settings.OIDC_ISSUER, settings.OIDC_CLIENT_ID = running.url, CLIENT
     settings.OIDC_CLIENT_SECRET, settings.OIDC_NAME = CLIENT_SECRET, "Firm Login"
     running.__init__(url=running.url)
+    published.forget()
     running.person = {"sub": "r-1", "email": ADDRESS, "email_verified": True, "given_name": "Rea"}
     User.objects.filter(pk=people.reader.pk).update(email="Reader@Firm.example")
     return running

@@ -168,7 +168,10 @@ API = {
     "api/v1/transfers/<uuid:transfer_id>": Route(MEMBER),
     "PATCH api/v1/transfers/<uuid:transfer_id>": Route(MEMBER, ("PATCH",)),
     "DELETE api/v1/transfers/<uuid:transfer_id>": Route(MEMBER, ("DELETE",)),
+    "api/v1/documents/<uuid:document_id>/reading": Route(READER),
     "PUT api/v1/documents/<uuid:document_id>/reading": Route(READER, ("PUT",), {"kind": "never"}),
+    "DELETE api/v1/documents/<uuid:document_id>/reading": Route(READER, ("DELETE",)),
+    "api/v1/matters/<uuid:matter_id>/reading": Route(READER),
     "api/v1/documents/<uuid:document_id>/cancel": Route(MANAGER, ("POST",)),
     "api/v1/matters/<uuid:matter_id>/search": Route(READER, body={"q": "payment"}),
     "api/v1/documents/<uuid:document_id>/like": Route(READER),
@@ -379,9 +382,7 @@ def expected(key: str, person: str, target: str) -> str:
 
 
 def test_missing_and_forbidden_look_the_same(people, targets):
-    for key in ROUTES:
-        if "<uuid" not in key:
-            continue
+    for key in (each for each in ROUTES if "<uuid" in each):
         method = ROUTES[key].methods[0]
         foreign, missing = (
             call(people, "owner", method, fill(key, targets[target]), ROUTES[key].body)

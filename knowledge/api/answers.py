@@ -6,12 +6,13 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
-from ninja import Router
+from ninja import Query, Router, Status
 
 from knowledge import access, answers, callers, preferences, streams, writing
+from knowledge.api import cursors
 from knowledge.api.auth import person_of, watch
 from knowledge.api.problems import problem
-from knowledge.api.schemas import AnswerOut, Problem, QuestionIn, ReadingIn
+from knowledge.api.schemas import AnswerOut, Problem, QuestionIn, ReadingIn, ReadingOut
 from knowledge.draft import Event
 from knowledge.models import Answer
 
@@ -62,6 +63,40 @@ def put_reading(request: HttpRequest, document_id: UUID, body: ReadingIn) -> Rea
     person = person_of(request)
     preferences.choose(person, access.document_for(person, document_id), body.kind)
     return body
+
+
+@router.get(
+    "/documents/{uuid:document_id}/reading",
+    response=ReadingIn,
+    summary="Whether I want a document always read in full, or never",
+)
+def get_reading(request: HttpRequest, document_id: UUID) -> ReadingIn:
+    person = person_of(request)
+    return ReadingIn(kind=preferences.kind_of(person, access.document_for(person, document_id)))
+
+
+@router.delete(
+    "/documents/{uuid:document_id}/reading",
+    response={204: None},
+    summary="Read a document for my questions as the evidence suggests",
+)
+def delete_reading(request: HttpRequest, document_id: UUID) -> Status[None]:
+    person = person_of(request)
+    preferences.choose(person, access.document_for(person, document_id), "")
+    return Status(HTTPStatus.NO_CONTENT, None)
+
+
+@router.get(
+    "/matters/{uuid:matter_id}/reading",
+    response=list[ReadingOut],
+    summary="Documents of which I said that they are always read in full, or never",
+)
+def list_readings(
+    request: HttpRequest, response: HttpResponse, matter_id: UUID, at: Query[cursors.Place]
+) -> list[ReadingOut]:
+    person = person_of(request)
+    rows = preferences.of_matter(person, access.matter_for(person, matter_id)).select_related("document")
+    return [ReadingOut.of(row) for row in cursors.piece(request, response, rows, ("pk",), at)]
 
 
 def stream(answer: Answer, allowed: streams.Allowed) -> HttpResponse | StreamingHttpResponse:

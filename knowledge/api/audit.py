@@ -5,13 +5,13 @@ from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from ninja import Query, Router, Schema
 from pydantic import Field
 
 from knowledge import access, audit
 from knowledge.api import cursors
-from knowledge.api.auth import person_of
+from knowledge.api.auth import person_of, watch_audit
 from knowledge.audit import export
 from knowledge.models import AuditEvent
 from knowledge.models.token import came_with
@@ -70,10 +70,11 @@ def list_events(
     summary="The whole chain with its signed anchors, for `manage.py verify_audit`",
     openapi_extra={"responses": {200: {"content": {"application/x-ndjson": LINES}}}},
 )
-def export_audit(request: HttpRequest) -> HttpResponse:
+def export_audit(request: HttpRequest) -> StreamingHttpResponse:
     person = _auditor(request)
     audit.record(audit.Act.EXPORT, "audit:jsonl")
-    return HttpResponse("".join(export.lines(person)), content_type="application/x-ndjson")
+    lines = export.stream_chain(person, watch_audit(request))
+    return StreamingHttpResponse(lines, content_type="application/x-ndjson")
 
 
 def _auditor(request: HttpRequest) -> Any:

@@ -58,6 +58,15 @@ def person_of(request: HttpRequest) -> User:
 
 def watch(request: HttpRequest, matter_id: UUID) -> Callable[[], bool]:
     """Asks whether this caller may still read this matter: the person, and the token or session they use."""
+    return _watching(request, lambda person_id: access.open_to(person_id).filter(pk=matter_id).exists())
+
+
+def watch_audit(request: HttpRequest) -> Callable[[], bool]:
+    """Asks whether this caller may still read the audit."""
+    return _watching(request, access.is_still_auditor)
+
+
+def _watching(request: HttpRequest, may: Callable[[int], bool]) -> Callable[[], bool]:
     user_id, credential = person_of(request).pk, request.META.get(CREDENTIAL)
     session = request.session.session_key
 
@@ -66,7 +75,7 @@ def watch(request: HttpRequest, matter_id: UUID) -> Callable[[], bool]:
             held = _holds(session, user_id)
         else:
             held = ApiToken.holding().filter(digest=credential).exists()
-        return held and access.open_to(user_id).filter(pk=matter_id).exists()
+        return held and may(user_id)
 
     return allowed
 

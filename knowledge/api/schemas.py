@@ -8,7 +8,7 @@ from ninja import Schema
 from pydantic import Field, StringConstraints
 
 from knowledge import documents, uploads
-from knowledge.models import Answer, Citation, Document, Evidence, Matter, Upload, Version
+from knowledge.models import Answer, Citation, Document, Evidence, Matter, Preference, Upload, Version
 from knowledge.search import Result
 from knowledge.walls import Explanation
 
@@ -274,6 +274,17 @@ class ReadingIn(Schema):
     kind: Literal["", "full", "never"] = Field(
         description="`full`: always read in full; `never`: never read; empty: as the evidence suggests."
     )
+
+
+class ReadingOut(Schema):
+    document_id: UUID
+    path: str
+    kind: Literal["full", "never"]
+
+    @staticmethod
+    def of(row: Preference) -> "ReadingOut":
+        kind: Literal["full", "never"] = "full" if row.kind == Preference.Kind.FULL else "never"
+        return ReadingOut(document_id=row.document_id, path=row.document.path, kind=kind)
 
 
 class PlanOut(Schema):

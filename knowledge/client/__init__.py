@@ -16,9 +16,9 @@ from uuid import UUID
 
 from knowledge.client.calls import Problem, problem
 from knowledge.client.permissions import Permissions
-from knowledge.client.shapes import Answer, Document, Event, Matter, Page, Passage
+from knowledge.client.shapes import Answer, Document, Event, Matter, Page, Passage, Reading
 
-__all__ = ["Answer", "Client", "Document", "Event", "Matter", "Page", "Passage", "Problem"]
+__all__ = ["Answer", "Client", "Document", "Event", "Matter", "Page", "Passage", "Problem", "Reading"]
 
 SETTLED = {"searchable", "partial", "unpacked", "duplicate", "cancelled", "failed"}
 
@@ -85,6 +85,17 @@ class Client(Permissions):
 
     def answer(self, answer_id: UUID) -> Answer:
         return Answer.model_validate(self._told("GET", f"/answers/{answer_id}"))
+
+    def readings(self, matter_id: UUID) -> Iterator[Reading]:
+        """The documents that are always read in full for my questions, or never."""
+        return self._all(f"/matters/{matter_id}/reading", Reading)
+
+    def set_reading(self, document_id: UUID, kind: str) -> None:
+        """`full`: always read in full; `never`: never; empty: as the evidence suggests."""
+        self._told("PUT", f"/documents/{document_id}/reading", json={"kind": kind})
+
+    def unset_reading(self, document_id: UUID) -> None:
+        self._told("DELETE", f"/documents/{document_id}/reading")
 
 
 def _question(question: str, document_ids: list[UUID] | None) -> dict[str, Any]:

@@ -134,6 +134,12 @@ class Wall(Shape):
     raised_by: str | None
 
 
+class Reading(Shape):
+    document_id: UUID
+    path: str
+    kind: str
+
+
 class Hold(Shape):
     reason: str
     since: datetime

@@ -3,7 +3,7 @@
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
@@ -11,6 +11,7 @@ from django.utils.functional import SimpleLazyObject
 from django.views.decorators.http import require_safe
 
 from knowledge import access, audit
+from knowledge.api.auth import person_of, watch_audit
 from knowledge.audit import export
 from knowledge.forms import AuditForm
 from knowledge.models import AuditEvent, Matter
@@ -40,13 +41,14 @@ def exported(request: HttpRequest, form: str) -> HttpResponseBase:
     audit.record(
         audit.Act.EXPORT, f"audit:{form}", details={key: str(value) for key, value in wanted.items() if value}
     )
-    if form == "jsonl":
-        body = "".join(export.lines(request.user))
+    person, allowed = person_of(request), watch_audit(request)
+    is_table = form == "csv"
+    if is_table:
+        pieces = export.stream_table(wanted, person, allowed)
     else:
-        body = export.table(export.filtered(wanted).iterator(chunk_size=500), request.user)
-    response = HttpResponse(
-        body, content_type="text/plain; charset=utf-8" if form == "jsonl" else "text/csv; charset=utf-8"
-    )
+        pieces = export.stream_chain(person, allowed)
+    kind = "text/csv" if is_table else "text/plain"
+    response = StreamingHttpResponse(pieces, content_type=f"{kind}; charset=utf-8")
     response["Content-Disposition"] = f'attachment; filename="audit-{timezone.now():%Y-%m-%d-%H%M}.{form}"'
     return response
 
