@@ -14,6 +14,8 @@ from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 
 from inference.device import cpu_has_amx
+from inference.generator import sharing
+from inference.generator.products import products
 from inference.generator.segment import State
 
 NAME = "pincite_packed"
@@ -33,6 +35,7 @@ class Pack:
         """counts: new tokens of each state. check() is called in each layer and raises to stop the step."""
         starts = [sum(counts[:i]) for i in range(len(counts))]
         self._places = [(s, at, at + n) for s, at, n in zip(states, starts, counts, strict=True)]
+        self._groups = sharing.groups(states, counts)
         self._masks: dict[tuple[int, int, int], Any] = {}
         self._check = check
 
@@ -48,11 +51,30 @@ class Pack:
 
     def attend(self, query: Tensor, layer: int, how: "How") -> Tensor:
         """(1, H, N, D) → (1, N, H, D)"""
-        mixed = [
-            self._one(query[0, :, start:stop], state.parts(layer, stop - start), how)
-            for state, start, stop in self._places
-        ]
-        return (mixed[0] if len(mixed) == 1 else torch.cat(mixed, dim=1)).transpose(0, 1)[None]
+        if len(self._places) == 1:
+            [(state, start, stop)] = self._places
+            return self._one(query[0], state.parts(layer, stop - start), how).transpose(0, 1)[None]
+        mixed = torch.empty_like(query[0])
+        groups = [] if how.window or how.softcap else self._groups
+        for group, same in groups:
+            mixed[:, self._rows(group)] = self._together(query[0], group, same, layer, how.scale)
+        together = {at for group, _ in groups for at in group}
+        for at, (state, start, stop) in enumerate(self._places):
+            if at not in together:
+                mixed[:, start:stop] = self._one(
+                    query[0, :, start:stop], state.parts(layer, stop - start), how
+                )
+        return mixed.transpose(0, 1)[None]
+
+    def _rows(self, group: list[int]) -> list[int]:
+        return [self._places[at][1] for at in group]
+
+    def _together(self, query: Tensor, group: list[int], same: int, layer: int, scale: float) -> Tensor:
+        """Answers over the same text, one query each: (H, N, D) → (H, those of the group, D)"""
+        parts = [self._places[at][0].parts(layer, 1) for at in group]
+        return sharing.attend(
+            query[:, self._rows(group)], parts[0][:same], [each[same:] for each in parts], scale
+        )
 
     def _one(self, query: Tensor, parts: list[tuple[Tensor, Tensor]], how: "How") -> Tensor:
         """(H, T, D) × parts of (G, L, D) → (H, T, D)"""
@@ -143,7 +165,7 @@ def _written_out(query: Tensor, parts: list[tuple[Tensor, Tensor]], how: How, ma
     heads, new, width = query.shape
     groups = parts[0][0].shape[0]
     grouped = query.reshape(groups, -1, width) * how.scale  # (G, H/G · T, D)
-    scores = [_products(grouped, keys.transpose(1, 2)) for keys, _ in parts]
+    scores = [products(grouped, keys.transpose(1, 2)) for keys, _ in parts]
     whole = scores[0] if len(scores) == 1 else torch.cat(scores, dim=-1)
     if how.softcap:
         whole = torch.tanh(whole / how.softcap) * how.softcap
@@ -151,20 +173,10 @@ def _written_out(query: Tensor, parts: list[tuple[Tensor, Tensor]], how: How, ma
         whole.view(groups, -1, new, whole.shape[-1])[..., -mask.shape[1] :] += mask
     weights = torch.softmax(whole, dim=-1)  # torch sums in fp32 whatever comes in
     shares = torch.split(weights, [keys.shape[1] for keys, _ in parts], dim=-1)
-    mixed = _products(shares[0], parts[0][1])
+    mixed = products(shares[0], parts[0][1])
     for share, (_, values) in zip(shares[1:], parts[1:], strict=True):
-        mixed += _products(share, values)
+        mixed += products(share, values)
     return mixed.view(heads, new, width)
-
-
-def _products(some: Tensor, others: Tensor) -> Tensor:
-    """(G, N, K) × (G, K, M) → (G, N, M). On a CPU one by one: for all at once torch would copy views."""
-    if some.device.type != "cpu":
-        return some @ others
-    made = some.new_empty(some.shape[0], some.shape[1], others.shape[2])
-    for one, other, out in zip(some, others, made, strict=True):
-        torch.mm(one, other, out=out)
-    return made
 
 
 def packed_attention(

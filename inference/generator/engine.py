@@ -32,6 +32,7 @@ IDLE_SECONDS = 5.0  # then the thread ends; the next request starts another
 POLL_SECONDS = 0.1
 RETRY_SECONDS = 5.0
 MOST_GUESSING = 2  # sequences in a step that guess what comes next
+SHARED = 64  # tokens; for fewer nobody waits
 ROOM = 256  # rows for an answer at first
 NO_MEMORY = "The device has not enough memory for this request now."
 
@@ -168,6 +169,8 @@ class Engine:
 
     def _admit(self) -> None:
         while self._waiting and len(self._running) < self.limits.running:
+            if any(_shares(self._waiting[0], other) for other in self._running):
+                return
             with self._changed:
                 request = self._waiting.popleft()
             try:
@@ -247,6 +250,15 @@ class Engine:
         keeps = error is None and not running.request.is_forgotten
         with suppress(Exception):  # what cannot be remembered is let go
             self.memory.close(running.state, running.read_tokens() if keeps else tokens_of([]))
+
+
+def _shares(request: Request, running: Running) -> bool:
+    """Whether what it needs is just being read for another: then it waits instead of reading it too."""
+    other = running.request
+    if not running.is_reading or other.scope != request.scope or other.is_forgotten:
+        return False
+    least = other.cached + SHARED  # what was known when it began is known to this one as well
+    return len(request.ids) > least and request.ids[:least] == other.ids[:least]
 
 
 def _parts(model: PreTrainedModel, limits: Limits, open_disk: OpenDisk | None) -> tuple[Any, Any]:

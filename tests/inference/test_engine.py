@@ -156,6 +156,17 @@ def test_logits_after_the_cache_are_those_without_it(llama):
     assert (ours - theirs).abs().max() < 1e-5
 
 
+def test_questions_asked_at_once_read_their_document_once():
+    engine, plain = pair(FAMILIES[0])
+    document = prompt(150)
+    asked = [document + prompt(5 + n, seed=20 + n) for n in range(6)]
+    requests = [ask(engine, ids, 12) for ids in asked]
+    elsewhere = ask(engine, asked[0], 12, "another scope")
+    assert [request.tokens() for request in requests] == [reference(plain, ids, 12) for ids in asked]
+    assert [request.cached for request in requests] == [0, *[150] * 5]
+    assert (elsewhere.tokens(), elsewhere.cached) == (reference(plain, asked[0], 12), 0)
+
+
 def test_eight_answers_side_by_side_are_those_written_alone(llama):
     engine, plain = llama
     asked = [prompt(20 + 13 * i, seed=20 + i) for i in range(8)]
