@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     GroupOfPeopleAdminBase = GroupAdmin
     ServiceAccountAdminBase = admin.ModelAdmin[ServiceAccount]
     ServiceAccountFormBase = forms.ModelForm[ServiceAccount]
+    WallFormBase = forms.ModelForm[Wall]
     SingleSignOnAdminBase = admin.ModelAdmin[SocialAccount]
 else:  # at run time Django's admin classes take no parameters
     MembershipInline = admin.TabularInline
@@ -39,7 +40,7 @@ else:  # at run time Django's admin classes take no parameters
     PersonAdminBase = UserAdmin
     GroupOfPeopleAdminBase = GroupAdmin
     ServiceAccountAdminBase = SingleSignOnAdminBase = admin.ModelAdmin
-    ServiceAccountFormBase = forms.ModelForm
+    ServiceAccountFormBase = WallFormBase = forms.ModelForm
 
 
 class Audited:
@@ -85,8 +86,21 @@ class Groups(GroupInline):
     extra = 0
 
 
+class WallForm(WallFormBase):
+    def clean(self) -> dict[str, Any]:
+        """As on the page of the matter: what never stands is no wall, and what stood stays as it was."""
+        chosen: dict[str, Any] = super().clean() or self.cleaned_data
+        since, until = chosen.get("since"), chosen.get("until")
+        if until and "until" in self.changed_data and until <= timezone.now():
+            self.add_error("until", "This is over already: choose an end that is to come.")
+        elif since and until and until <= since:
+            self.add_error("until", "It cannot end before it begins.")
+        return chosen
+
+
 class Walls(WallInline):
     model = Wall
+    form = WallForm
     fk_name = "matter"
     extra = 0
     autocomplete_fields = ["user"]

@@ -129,7 +129,7 @@ def test_what_cannot_be_drawn_says_why(people, lease, pincite):
         pincite.picture(lease.pk, 1, width=100_000)
     locked = read(people, "plain.pdf", pdf())
     blobs.path(people.matter.pk, locked.sha256).write_bytes(pdf("secret"))
-    with pytest.raises(Problem, match=r"409: The PDF is protected by a password"):
+    with pytest.raises(Problem, match=r"409: The file is protected by a password, which was forgotten"):
         pincite.picture(locked.pk, 1)
     blobs.path(people.matter.pk, locked.sha256).write_bytes(b"%PDF-1.7 nothing")
     with pytest.raises(Problem, match="409: The PDF is damaged"):

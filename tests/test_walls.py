@@ -220,3 +220,24 @@ def test_people_are_closed_not_deleted(people):
     assert client.post(path, {"post": "yes"}).status_code == 403
     User.objects.filter(pk=people.reader.pk).update(is_active=False)
     assert not sees(people.reader, people.matter)
+
+
+@pytest.mark.parametrize(("ends", "status"), [(-1, 200), (1, 302)])
+def test_a_wall_that_is_over_already_is_none_in_the_admin_either(people, ends, status):
+    staff = User.objects.create_superuser("staff", password="correct horse")
+    browser = Client()
+    browser.force_login(staff)
+    now = timezone.now()
+    dates = {
+        f"walls-0-{name}_{part}": f"{when:{form}}"
+        for name, when in {"since": now - timedelta(days=2), "until": now + timedelta(days=ends)}.items()
+        for part, form in ((0, "%Y-%m-%d"), (1, "%H:%M:%S"))
+    }
+    names = ("memberships", "group_memberships", "walls")
+    forms = {f"{name}-{kind}_FORMS": 0 for name in names for kind in ("TOTAL", "INITIAL")}
+    wall = {"walls-0-user": people.reader.pk, "walls-0-reason": "r", "walls-0-matter": people.matter.pk}
+    body = {"name": people.matter.name, **forms, "walls-TOTAL_FORMS": 1, **wall, **dates}
+    response = browser.post(f"/admin/knowledge/matter/{people.matter.pk}/change/", body)
+    assert response.status_code == status
+    assert ("over already" in response.content.decode()) is (status == 200)
+    assert Wall.objects.exists() is (status == 302)

@@ -8,9 +8,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from uuid import uuid4
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from knowledge import documents, jobs, matters, outbound, webhooks
@@ -291,6 +294,24 @@ def test_the_page_makes_a_webhook_shows_what_it_sent_and_sends_it_again(people, 
     assert len(receiver.got) == 2
     browser.post(f"/webhooks/{hook.pk}/delete/")
     assert not Webhook.objects.exists()
+
+
+def test_the_page_asks_for_all_deliveries_at_once_and_shows_the_latest_of_each(people, hook):
+    browser = Client()
+    browser.force_login(people.owner)
+    path = f"/matters/{people.matter.pk}/webhooks/"
+    queries = []
+    for number in range(3):
+        if number:
+            hook.pk, hook._state.adding = uuid4(), True
+            hook.save()
+        for _ in range(25):
+            Delivery.objects.create(webhook=hook, event="answer.done", subject=uuid4(), state="sent")
+        with CaptureQueriesContext(connection) as asked:
+            page = browser.get(path).content.decode()
+        assert page.count("/replay/") == 20 * (number + 1)
+        queries.append(len(asked))
+    assert queries[1] == queries[2]
 
 
 @pytest.mark.parametrize(

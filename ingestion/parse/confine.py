@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 CLONE_NEWUSER, CLONE_NEWPID, CLONE_NEWNET = 0x10000000, 0x20000000, 0x40000000
-PR_SET_PDEATHSIG, PR_SET_NO_NEW_PRIVS = 1, 38
+PR_SET_PDEATHSIG, PR_SET_CHILD_SUBREAPER, PR_SET_NO_NEW_PRIVS = 1, 36, 38
 LIMITS = {
     "memory_bytes": resource.RLIMIT_DATA,
     "cpu_seconds": resource.RLIMIT_CPU,
@@ -55,6 +55,11 @@ def confine(limits: dict[str, int], readable: Iterable[Path] = ()) -> list[str]:
         if _restrict_files(readable):
             active.append("writes only to its own scratch folder")
     return active
+
+
+def adopt_orphans() -> None:
+    """From now on whatever descends from this process, and loses its parent, is this process's child."""
+    _libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _end_with_parent(parent: int) -> None:

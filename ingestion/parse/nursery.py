@@ -16,6 +16,7 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 import traceback
 from collections.abc import Callable
 from contextlib import suppress
@@ -25,9 +26,10 @@ from typing import NoReturn
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent))
 
-from ingestion.parse import PARSERS, exchange
+from ingestion.parse import PARSERS, confine, exchange
 
 MOST_FILES = 1024  # that may be open here
+ORPHAN_SECONDS = 5.0  # for what a child left behind to end
 
 
 def main() -> None:
@@ -37,7 +39,7 @@ def main() -> None:
     os.dup2(nothing, 0)  # a keeper that had the service's socket would seem to be a nursery
     os.close(nothing)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # keepers are not waited for
-    wanted = ["ingestion.parse.confine", *(module for module, _ in PARSERS.values())]
+    wanted = [module for module, _ in PARSERS.values()]
     while True:
         while wanted and not _has_come(service):
             _import(wanted.pop(0))
@@ -68,6 +70,7 @@ def _has_come(service: socket.socket) -> bool:
 def _keep(link: socket.socket) -> None:
     """Take a request, fork the child, end it when nobody wants it any more, and say how it ended."""
     os.setsid()
+    confine.adopt_orphans()
     ended, told = os.pipe()
     os.set_blocking(told, False)
     signal.signal(signal.SIGCHLD, lambda *_: None)  # what counts is the byte that is written when it comes
@@ -84,16 +87,49 @@ def _keep(link: socket.socket) -> None:
     if child == 0:
         signal.set_wakeup_fd(-1)
         _end_after(partial(_become, **wanted))
-    waiting = select.poll()
-    waiting.register(link, select.POLLIN)
-    waiting.register(ended, select.POLLIN)
-    waiting.poll()
+    _until_over(link, ended, child)
     with suppress(ProcessLookupError):  # it may not have a group yet
         os.killpg(child, signal.SIGKILL)  # of one that has ended by itself: what it left running
     os.kill(child, signal.SIGKILL)
     _, status = os.waitpid(child, 0)
+    _end_orphans()
     with suppress(BrokenPipeError):
         link.sendall(b"%d" % os.waitstatus_to_exitcode(status))
+
+
+def _until_over(link: socket.socket, ended: int, child: int) -> None:
+    """Until the child has ended, or nobody wants it any more. An orphan of it may end before it does."""
+    waiting = select.poll()
+    waiting.register(link, select.POLLIN)
+    waiting.register(ended, select.POLLIN)
+    while link.fileno() not in dict(waiting.poll()):
+        os.read(ended, 4096)
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            return
+
+
+def _end_orphans() -> None:
+    """Whatever the child began and put into another session: all of it has become ours."""
+    deadline = time.monotonic() + ORPHAN_SECONDS
+    with suppress(ChildProcessError):
+        while time.monotonic() < deadline:
+            if os.waitpid(-1, os.WNOHANG) == (0, 0):
+                for orphan in _children():
+                    os.kill(orphan, signal.SIGKILL)
+                time.sleep(0.005)
+
+
+def _children() -> list[int]:
+    found = [int(each.name) for each in Path("/proc").iterdir() if each.name.isdecimal()]
+    return [pid for pid in found if _parent(pid) == os.getpid()]
+
+
+def _parent(pid: int) -> int:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:  # it has ended
+        return 0
+    return int(stat.rpartition(")")[2].split()[1])
 
 
 def _become(program: str, limits: dict[str, int], words: list[str], scratch: str) -> None:

@@ -1,9 +1,12 @@
 """Webhooks of a matter: where it tells other systems what happened, and what it told them."""
 
+from collections import defaultdict
 from typing import Any
 from uuid import UUID
 
 from django.contrib import messages
+from django.db.models import Window
+from django.db.models.functions import RowNumber
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
@@ -11,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from knowledge import access, outbound, queue, webhooks
 from knowledge.api.auth import person_of
 from knowledge.forms import WebhookForm
-from knowledge.models import Matter, Role, Webhook
+from knowledge.models import Delivery, Matter, Role, Webhook
 
 SHOWN = 20  # deliveries of each
 
@@ -52,5 +55,11 @@ def _create(request: HttpRequest, matter: Matter, form: WebhookForm) -> Webhook 
 
 
 def _shown(matter: Matter) -> list[dict[str, Any]]:
+    """Each webhook with its latest deliveries, in two queries."""
+    place = Window(RowNumber(), partition_by="webhook", order_by=["-created", "-pk"])
+    numbered = Delivery.objects.filter(webhook__matter=matter).annotate(place=place)
+    sent: dict[Any, list[Delivery]] = defaultdict(list)
+    for delivery in numbered.filter(place__lte=SHOWN).order_by("-created", "-pk"):
+        sent[delivery.webhook_id].append(delivery)
     rows = matter.webhooks.select_related("by").order_by("-created")
-    return [{"hook": row, "sent": row.deliveries.order_by("-created", "-pk")[:SHOWN]} for row in rows]
+    return [{"hook": row, "sent": sent[row.pk]} for row in rows]

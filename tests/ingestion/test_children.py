@@ -222,6 +222,35 @@ open("pid", "w").write(str(child))
     until(lambda: not psutil.pid_exists(left))
 
 
+ESCAPING = """
+import os, sys, time
+if os.fork() == 0:
+    os.setsid()
+    if os.fork() == 0:
+        os.setsid()
+        open("pid", "w").write(str(os.getpid()))
+        time.sleep(60)
+    os._exit(0)
+while not (os.path.exists("pid") and open("pid").read()):
+    time.sleep(0.01)
+time.sleep(float(sys.argv[2]))
+"""
+
+
+def test_what_a_child_put_into_another_session_ends_with_it(tmp_path):
+    assert run(ESCAPING, tmp_path, "0.2") == 0  # and the end of its parent, an orphan, did not end the child
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
+def test_what_a_killed_child_put_into_another_session_ends_too(tmp_path):
+    (tmp_path / "program.py").write_text(ESCAPING)
+    child = children.fork(tmp_path / "program.py", LIMITS, ["60"], tmp_path)
+    until(lambda: (tmp_path / "pid").exists() and (tmp_path / "pid").read_text())
+    child.close()
+    assert child.wait(0) == -signal.SIGKILL
+    assert not psutil.pid_exists(int((tmp_path / "pid").read_text()))
+
+
 def until(is_so, seconds: float = 10) -> None:
     deadline = time.monotonic() + seconds
     while not is_so():

@@ -69,3 +69,16 @@ document.body.addEventListener("htmx:beforeSwap", (event) => {
     window.location.reload();
   }
 });
+
+// A page that cannot be shown as it is printed says why in its place.
+for (const picture of document.querySelectorAll(".printed img")) {
+  const tell = async () => {
+    const note = document.createElement("p");
+    const response = await fetch(picture.src);
+    const isTold = [409, 503].includes(response.status);
+    note.textContent = isTold ? await response.text() : "The page cannot be shown as it is printed.";
+    picture.parentElement.replaceChildren(note);
+  };
+  if (picture.complete && picture.naturalWidth === 0) tell();
+  else picture.addEventListener("error", tell, { once: true });
+}
