@@ -16,7 +16,7 @@ from inference.errors import InferenceError
 from ingestion import indexing, pages, sandbox, verdict
 from ingestion.parse.errors import ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Ocr, Page, Parsed
-from knowledge import blobs, documents, generations, jobs, paths, runs, similar, warming
+from knowledge import blobs, documents, durability, generations, jobs, paths, runs, similar, warming
 from knowledge.index import IndexUnavailable
 from knowledge.models import Document, Indexed, Job, Version
 
@@ -103,19 +103,21 @@ class Reading:
 
     def keep(self, read: Sequence[Page]) -> None:
         """Store these pages and bring them into every live generation."""
-        self.lease.report("storing")
         is_first = not self.done
-        pages.store(self.lease, self.version, read, is_first=is_first)
-        self.done += read
-        for generation in generations.live():
-            indexing.bring_in(self.lease, self.version, generation, anew=is_first)
+        with durability.relaxed():
+            self.lease.report("storing")
+            pages.store(self.lease, self.version, read, is_first=is_first)
+            self.done += read
+            for generation in generations.live():
+                indexing.bring_in(self.lease, self.version, generation, anew=is_first)
 
 
 def _ingest(lease: jobs.Lease) -> None:
     version = Version.objects.select_related("document__matter", "created_by").get(pk=lease.subject_id)
     reading = Reading(version, lease)
-    parsed = reading.parse("later")
-    pages.describe(lease, version, parsed)
+    with durability.relaxed():
+        parsed = reading.parse("later")
+        pages.describe(lease, version, parsed)
     reading.notes += _add_attachments(version, parsed)
     scanned = [page.number for page in parsed.pages if page.kind == "pending"]
     read = [page for page in parsed.pages if page.kind != "pending"]
@@ -189,8 +191,9 @@ def _settle(reading: Reading, *, has_attachments: bool) -> None:
     if state == Version.State.FAILED:
         jobs.fail(lease, note, Version.Reason.UNREADABLE)
         return
-    near = similar.find(version)
-    pages.describe_text(version)
+    with durability.relaxed():
+        near = similar.find(version)
+        pages.describe_text(version)
     with transaction.atomic():
         _complete(lease, version)
         jobs.finish(lease)
