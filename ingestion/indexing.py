@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ingestion import pages
+from ingestion import pages, places
 from knowledge import generations, jobs, names
 from knowledge.index import Point
 from knowledge.models import Generation, Passage, Version
@@ -32,7 +32,8 @@ def bring_in(lease: jobs.Lease, version: Version, generation: Generation, *, ane
     for batch in _batches(passages):
         lease.report("indexing", 0, len(passages))
         index.upsert([_point(passage, version, called.get(passage.pk, "")) for passage in batch])
-    index.flush()
+    with places.lent():
+        index.flush()
 
 
 def ready_in(version: Version) -> set[int]:

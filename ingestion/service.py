@@ -14,7 +14,7 @@ from pathlib import Path
 from celery.worker import WorkController
 from django.conf import settings
 
-from ingestion import sandbox
+from ingestion import places, sandbox
 from ingestion.broker import Broker
 from ingestion.celery import DISPATCH_SECONDS, RECONCILE_SECONDS, app
 from ingestion.tasks import dispatch, notice, reconcile_all, restore
@@ -91,8 +91,8 @@ def _worker() -> Iterator[None]:
 def _work(stop: threading.Event, workers: list[WorkController]) -> None:
     while not stop.is_set():
         worker = WorkController(
-            app=app, pool_cls="threads", concurrency=settings.WORKERS, loglevel="WARNING",
-            without_mingle=True, without_gossip=True, without_heartbeat=True,
+            app=app, pool_cls="threads", concurrency=settings.WORKERS * places.THREADS_EACH,
+            loglevel="WARNING", without_mingle=True, without_gossip=True, without_heartbeat=True,
         )  # fmt: skip
         workers[:] = [worker]
         worker.start()  # returns when it was stopped, or when it broke, which it has then logged

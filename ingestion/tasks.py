@@ -6,7 +6,7 @@ from celery import shared_task
 from django.db import connections
 from kombu.exceptions import OperationalError
 
-from ingestion import pipeline
+from ingestion import pipeline, places
 from knowledge import audit, generations, jobs, purge, queue, reconcile, uploads, webhooks
 from knowledge.api import idempotency
 
@@ -20,9 +20,10 @@ DELIVER_SECONDS = 30.0
 def work(job_id: str = "") -> None:  # noqa: ARG001 - the id says why the message was sent, for its log
     """Do the job whose turn it is; there is one message for each, so each gets done."""
     try:
-        lease = jobs.claim_next()
-        if lease is not None:
-            pipeline.work(lease)
+        with places.held():
+            lease = jobs.claim_next()
+            if lease is not None:
+                pipeline.work(lease)
     finally:
         connections.close_all()  # the thread lives on in the pool, and may idle for hours
 

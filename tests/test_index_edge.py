@@ -88,3 +88,23 @@ def test_a_closed_index_says_so_but_an_empty_scope_asks_nothing_of_it(tmp_path):
     assert index.ask([Ask(SPARSE, "word", Where(frozenset()), 5)]) == [[]]
     with pytest.raises(IndexUnavailable):
         index.ask([Ask(SPARSE, "word", WHERE, 5)])
+
+
+def test_flushes_side_by_side_leave_every_point_on_disk(tmp_path):
+    """Those who ask while one runs share the next."""
+    config = IndexConfig(tmp_path, 8)
+    index = EdgeIndex(config)
+
+    def write() -> None:
+        for _ in range(5):
+            index.upsert(points(1))
+            index.flush()
+
+    with ThreadPoolExecutor(4) as pool:
+        for written in [pool.submit(write) for _ in range(4)]:
+            written.result()
+    assert index._flushed == index._asked == 20
+    index.close()
+    again = EdgeIndex(config)
+    assert len(list(again.points())) == 20
+    again.close()

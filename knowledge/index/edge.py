@@ -56,7 +56,8 @@ class EdgeIndex:
         except IndexUnavailable:
             self._lock.close()
             raise
-        self._writing = Lock()
+        self._writing, self._flushing = Lock(), Lock()
+        self._asked = self._flushed = 0  # flushes: the last one asked for, the last one that is covered
         self._written = 0
         self._closed = False
 
@@ -111,7 +112,7 @@ class EdgeIndex:
         """The engine keeps deleted points in its log and segments, whatever it is told: the others are copied
         into a new shard, which takes over, and the old one is removed.
         """
-        with self._writing:
+        with self._flushing, self._writing:
             old, old_path = self._engine, self._path
             path = old_path.with_name(f"shard-{_number(old_path) + 1}{UNFINISHED}")
             shutil.rmtree(
@@ -146,14 +147,27 @@ class EdgeIndex:
                 return
 
     def flush(self) -> None:
+        """One flush serves all who asked before it began: it takes as long for one point as for many."""
+        with self._writing:
+            self._asked += 1
+            mine = self._asked
+        with self._flushing:
+            if self._flushed < mine:
+                self._flush()
+
+    def _flush(self) -> None:
         with self._writing, _typed():
+            covered = self._asked
             if self._written >= OPTIMIZE_EVERY:
                 self._engine.optimize()
                 self._written = 0
-            self._engine.flush()
+            shard = self._engine
+        with _typed():
+            shard.flush()  # others go on writing meanwhile
+        self._flushed = covered
 
     def close(self) -> None:
-        with self._writing:
+        with self._flushing, self._writing:
             if not self._closed:
                 self._closed = True
                 self._shard.close()
