@@ -4,6 +4,7 @@ No response is a 5xx, each fits its schema, no operation answers without a token
 calls for each operation (PINCITE_TEST_EXAMPLES) and adds those at the edges of the schemas.
 """
 
+import json
 import os
 from collections.abc import Callable
 
@@ -11,7 +12,7 @@ import pytest
 import schemathesis
 from django.core.wsgi import get_wsgi_application
 from django.db import transaction
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, assume, given, settings
 from ninja import Schema
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
@@ -22,6 +23,16 @@ from tests.probing import named, one_connection, settle
 EXAMPLES = int(os.environ.get("PINCITE_TEST_EXAMPLES", "3"))
 # Reads in a thread of its own, which does not see what this test has not committed.
 IN_A_THREAD = "GET /api/v1/answers/{answer_id}/events"
+# Where what is accepted is decided by more than a schema can say. Everything else that fits is accepted.
+DECIDED_ELSEWHERE = {
+    "POST /api/v1/matters/{matter_id}/walls": "a person or group that there is, not the last manager",
+    "POST /api/v1/matters/{matter_id}/webhooks": "an address that leads to a public host",
+    "POST /api/v1/matters/{matter_id}/searches/report": "queries that can be read, by the query language",
+    "POST /api/v1/matters/{matter_id}/searches": "a query that can be read, by the query language",
+    "GET /api/v1/matters/{matter_id}/search": "a query that can be read, by the query language",
+    "POST /api/v1/matters/{matter_id}/documents": "a file that is made up as a word is not sent as a file",
+    "POST /api/v1/uploads/{upload_id}/files": "a path that is safe in an archive, and not there yet",
+}
 # Streams are consumed at once here; in service they go through ASGI.
 pytestmark = pytest.mark.filterwarnings("ignore:StreamingHttpResponse must consume asynchronous iterators")
 
@@ -75,9 +86,13 @@ def test_each_operation_keeps_to_its_description(rest, people, ids):
     headers = people.token(people.owner)
 
     def call(case: schemathesis.Case) -> None:
+        if case.query:
+            case.query.pop("cursor", None)  # is signed
+        assume("\\u0000" not in json.dumps(case.body, default=str))  # the one character that no text may hold
+        is_open = case.operation.label in DECIDED_ELSEWHERE
         with transaction.atomic():
-            # What a schema cannot say (that a question is asked at all) may be refused.
-            case.call_and_validate(headers=headers, excluded_checks=[positive_data_acceptance])
+            unchecked = [positive_data_acceptance] if is_open else []
+            case.call_and_validate(headers=headers, excluded_checks=unchecked)
             transaction.set_rollback(True)
 
     def call_what_is_there(case: schemathesis.Case) -> None:

@@ -68,7 +68,9 @@ class ExplanationOut(Schema):
 
 class FileIn(Schema):
     path: str = Field(min_length=1, max_length=1000, examples=["letters/2031-05-04.pdf"])
-    size: int = Field(description="Bytes of the whole file.", examples=[48_211])
+    size: int = Field(
+        description="Bytes of the whole file.", examples=[48_211], json_schema_extra={"minimum": 1}
+    )
 
 
 class UploadOut(Schema):
