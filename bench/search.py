@@ -182,7 +182,7 @@ def _begin(matter: Any) -> Filling:
 
 
 def _fill(filling: Filling) -> None:
-    """Some more documents, as rows and as points."""
+    """Some more documents, as rows and as points: complete, so that a service finds nothing to do."""
     from django.db import transaction
 
     from knowledge.models import Passage
@@ -198,12 +198,16 @@ def _fill(filling: Filling) -> None:
 
 
 def _document(filling: Filling) -> Any:
-    from knowledge.models import Document, Page, Version
+    from knowledge import reconcile, wordings
+    from knowledge.models import Document, Indexed, Page, Version
 
     document = Document.objects.create(matter=filling.matter, path=f"{_name(filling.documents)}.txt")
-    version = Version.objects.create(document=document, number=1, sha256="0" * 64, size=1)
+    state = {"state": Version.State.PARTIAL, "note": reconcile.LOST, "kind": "text"}
+    version = Version.objects.create(document=document, number=1, sha256="0" * 64, size=1, **state)
     Document.objects.filter(pk=document.pk).update(current=version)
     Page.objects.create(version=version, number=1, label="1", kind="text", start=0, text="")
+    wordings.keep(version)
+    Indexed.objects.create(version=version, generation=filling.generation)
     filling.documents += 1
     return version
 
