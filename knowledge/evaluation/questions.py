@@ -2,7 +2,7 @@
 
 - LegalBench-RAG: `corpus/` with `benchmarks/*.json` (as its authors give it) or `queries.jsonl`
 - contracts: `served/` and `gold_txt/` with `documents.jsonl` and `questions.jsonl`
-- ACORD: `corpus.jsonl.gz`, `queries.jsonl`, `qrels_relevant.tsv`
+- ACORD: `corpus.jsonl.gz`, `queries.jsonl`, `qrels_relevant.tsv`, `qrels_all_with_zeros.tsv.gz`
 - files with `questions.jsonl` that name a file and the words of the answer
 """
 
@@ -11,7 +11,7 @@ import gzip
 import json
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,7 @@ class Question:
     gold: tuple[Span, ...] = ()
     words: str = ""
     grades: dict[str, int] = field(default_factory=dict)  # of whole files
+    judged: frozenset[str] = frozenset()  # files among which it is asked; none named: among all
 
     @property
     def is_answerable(self) -> bool:
@@ -145,25 +146,39 @@ def folder_of_form(file: str) -> str:
 
 
 def _acord(folder: Path, scratch: Path) -> QuestionSet:
-    """Each clause becomes a file of its own."""
+    """Each clause becomes a file. A question is put to those that people judged for it: nobody knows whether
+    the others answer.
+    """
     with gzip.open(folder / "corpus.jsonl.gz", "rt", encoding="utf-8") as handle:
         clauses = {row["_id"]: row["text"] for row in map(json.loads, handle)}
     files = {f"{pk}.txt": scratch / f"{pk}.txt" for pk in clauses}
     for pk, text in clauses.items():
         files[f"{pk}.txt"].write_text(text, encoding="utf-8")
-    grades = _grades(folder / "qrels_relevant.tsv")
+    with (folder / "qrels_relevant.tsv").open(encoding="utf-8", newline="") as handle:
+        grades = _grades(handle)
+    judged: dict[str, dict[str, int]] = {}
+    if (path := folder / "qrels_all_with_zeros.tsv.gz").exists():
+        with gzip.open(path, "rt", encoding="utf-8", newline="") as handle:
+            judged = _grades(handle)
     questions = [
-        Question(row["_id"], "acord", "", {NATURAL: row["text"]}, grades=grades.get(row["_id"], {}))
+        Question(
+            row["_id"],
+            "acord",
+            "",
+            {NATURAL: row["text"]},
+            grades=grades.get(row["_id"], {}),
+            judged=frozenset(judged.get(row["_id"], ())),
+        )
         for row in _lines(folder / "queries.jsonl")
     ]
     return QuestionSet(folder.name, files, questions)
 
 
-def _grades(path: Path) -> dict[str, dict[str, int]]:
+def _grades(lines: Iterable[str]) -> dict[str, dict[str, int]]:
+    """Of each question the grades of the files that were judged for it."""
     grades: dict[str, dict[str, int]] = {}
-    with path.open(encoding="utf-8", newline="") as handle:
-        for row in csv.DictReader(handle, delimiter="\t", quoting=csv.QUOTE_NONE):
-            grades.setdefault(row["query-id"], {})[f"{row['corpus-id']}.txt"] = int(row["score"])
+    for row in csv.DictReader(lines, delimiter="\t", quoting=csv.QUOTE_NONE):
+        grades.setdefault(row["query-id"], {})[f"{row['corpus-id']}.txt"] = int(row["score"])
     return grades
 
 

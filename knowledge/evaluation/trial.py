@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -16,7 +16,7 @@ from knowledge.evaluation.questions import Question, QuestionSet
 from knowledge.models import Document, Matter, Version
 from knowledge.ranking import Weights
 
-Ask = Callable[[str, str], "Asked"]  # of a text, inside a file
+Ask = Callable[[str, Collection[str]], "Asked"]  # of a text, inside these files; none: inside all
 
 RESULTS = 128  # asked for: 64 times 500 characters, also of results that are half as long
 
@@ -94,19 +94,19 @@ def trials(texts: Texts, given: QuestionSet, mode: str, ask: Ask) -> Iterator[Tr
         gold = texts.gold(question)
         is_lost = question.is_answerable and not gold and not question.grades
         if mode in question.texts and not is_lost:
-            file = question.file if mode == questions.CHOSEN else ""
+            files = [question.file] if mode == questions.CHOSEN else question.judged
             half = texts.halves.get(question.file, questions.half(question.id))
-            yield Trial(question, mode, half, gold, ask(question.texts[mode], file))
+            yield Trial(question, mode, half, gold, ask(question.texts[mode], files))
 
 
 class Asker:
-    """Asks as this person in this matter; `file` narrows a question to one document."""
+    """Asks as this person in this matter; `files` narrow a question to these documents."""
 
     def __init__(self, person: Person, matter: Matter, texts: Texts, weights: Weights) -> None:
         self._person, self._matter, self._texts, self._weights = person, matter, texts, weights
 
-    def __call__(self, text: str, file: str) -> Asked:
-        only = [self._texts.documents[file]] if file else None
+    def __call__(self, text: str, files: Collection[str]) -> Asked:
+        only = [self._texts.documents[file] for file in files] or None
         scope = scope_for(self._person, self._matter, only)
         started = time.perf_counter()
         results = search.retrieve(scope, text, RESULTS, weights=self._weights)

@@ -1,5 +1,6 @@
 """`manage.py evaluate`, through the real queue, on a set small enough to be counted by hand."""
 
+import gzip
 import io
 import json
 
@@ -101,3 +102,18 @@ def test_a_picture_has_our_curve_and_the_published_ones():
     picture = plot.svg("Recall <of> all", [report.Row("named", "all", "cuad", 10, figures)])
     assert "Recall &lt;of&gt; all" in picture
     assert picture.count("stroke-dasharray") == 2 * 5
+
+
+def test_a_graded_question_is_put_to_what_was_judged_for_it(tmp_path):
+    with gzip.open(tmp_path / "corpus.jsonl.gz", "wt") as handle:
+        handle.write("\n".join(json.dumps({"_id": each, "text": f"Clause {each}."}) for each in "abc"))
+    (tmp_path / "queries.jsonl").write_text(json.dumps({"_id": "cap", "text": "a cap on liability"}))
+    head = "query-id\tcorpus-id\tscore\n"
+    (tmp_path / "qrels_relevant.tsv").write_text(f"{head}cap\ta\t4\n")
+    (tmp_path / "scratch").mkdir()
+    [question] = questions.read(tmp_path, tmp_path / "scratch").questions
+    assert (question.grades, question.judged) == ({"a.txt": 4}, frozenset())
+    with gzip.open(tmp_path / "qrels_all_with_zeros.tsv.gz", "wt") as handle:
+        handle.write(f"{head}cap\ta\t4\ncap\tb\t0\n")
+    [question] = questions.read(tmp_path, tmp_path / "scratch").questions
+    assert question.judged == {"a.txt", "b.txt"}
