@@ -11,6 +11,7 @@ from knowledge import audit, streams
 from knowledge.access import Person, matters_of
 from knowledge.audit import chain
 from knowledge.models import AuditAnchor, AuditEvent, Matter
+from knowledge.sheets import plain
 
 HEAD = ("sequence", "at", "person", "via", "address", "act", "matter", "subject", "said", "details", "digest")
 AT_ONCE = 500  # events in memory
@@ -87,7 +88,7 @@ def _row(event: AuditEvent, open_to: frozenset[Any], names: dict[Any, str]) -> l
         names.get(event.matter_id, str(event.matter_id or "")), event.subject, said.text if said else "",
         chain.canonical(event.details).decode(), event.digest,
     )  # fmt: skip
-    return [_plain(cell) for cell in row]
+    return [plain(cell) for cell in row]
 
 
 async def stream_chain(person: Person, allowed: streams.Allowed) -> AsyncIterator[bytes]:
@@ -133,9 +134,3 @@ def _anchored(row: AuditAnchor) -> dict[str, Any]:
 
 def _line(entry: dict[str, Any]) -> str:
     return chain.canonical(entry).decode() + "\n"
-
-
-def _plain(cell: object) -> str:
-    """A cell that no spreadsheet takes for a formula."""
-    text = str(cell)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r", "\n")) else text
