@@ -8,7 +8,7 @@ from knowledge import durability
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STRICT = {"sqlite": "2", "postgresql": "on"}
-RELAXED = {"sqlite": "1", "postgresql": "off"}
+RELAXED = {"sqlite": "1", "postgresql": "on"}
 
 
 def mode() -> str:
