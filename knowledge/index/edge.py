@@ -163,7 +163,7 @@ class EdgeIndex:
                 self._written = 0
             shard = self._engine
         with _typed():
-            shard.flush()  # others go on writing meanwhile
+            shard.flush()  # without the lock of writers, though this version keeps the interpreter meanwhile
         self._flushed = covered
 
     def close(self) -> None:
