@@ -33,8 +33,9 @@ def test_max_tokens_is_kept(tiny_generator):
 
 
 def test_the_text_ends_before_a_stop_string(generator):
+    """Early in the text: in bf16 two runs may differ behind a near tie."""
     whole = text_of(generator, Options(max_tokens=30))
-    stop = whole[20:26]
+    stop = whole[4:9]
     assert text_of(generator, Options(max_tokens=30, stop=(stop,))) == whole[: whole.index(stop)]
 
 
