@@ -46,7 +46,7 @@ def _turns(rows: Sequence[Citation | Finding]) -> dict[int, list[tuple[Page, Pag
             (page, following)
             for page, following in pairwise(pages)
             if page.version_id == following.version_id == row.version_id
-            and row.start < following.start < row.end
+            and row.start < page.end == following.start < row.end
         ]
         for row in rows
     }

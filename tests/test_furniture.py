@@ -95,20 +95,32 @@ def test_quotes_are_sought_without_what_stands_between_the_pages(version):
     assert not any(quote.text.startswith(("Page", "Draft")) for quote in found)
 
 
-def test_a_quote_is_shown_with_a_mark_where_the_page_ends(version, django_user_model):
-    start, end = WHOLE.index(CROSSING), WHOLE.index(" more than ninety days")
+def cited(version, django_user_model, start: int, end: int) -> Citation:
     asker = django_user_model.objects.create(username="a")
     answer = Answer.objects.create(matter=version.document.matter, asker=asker, question="?")
-    row = Citation.objects.create(
+    return Citation.objects.create(
         answer=answer, number=1, origin="key", version=version, page=1, page_label="1", start=start, end=end,
         quote=WHOLE[start:end],
     )  # fmt: skip
+
+
+def test_a_quote_is_shown_with_a_mark_where_the_page_ends(version, django_user_model):
+    row = cited(version, django_user_model, WHOLE.index(CROSSING), WHOLE.index(" more than ninety days"))
     before, mark, behind, dots = quoted.pieces([row])[row.pk]
     assert before.text.strip() == CROSSING
     assert (mark.page, mark.text) == ("2", f"Page 1 of 4\nDraft of counsel\n{HEAD}")
     assert behind.text == "roof leaks for"
     assert dots.is_dots
     assert before.text + mark.text + behind.text == row.quote
+
+
+def test_no_text_is_folded_away_where_a_page_between_has_a_lower_number(version, django_user_model):
+    """Scanned pages stand behind the others in the text, in their own order."""
+    row = cited(version, django_user_model, WHOLE.index(CROSSING), WHOLE.index("consent."))
+    for old, new in ((1, 8), (3, 9)):  # the page between them stays page 2
+        Page.objects.filter(version=version, number=old).update(number=new)
+    row.page = 8
+    assert "".join(piece.text for piece in quoted.pieces([row])[row.pk] if not piece.page) == row.quote + "…"
 
 
 @pytest.mark.parametrize(

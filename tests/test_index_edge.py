@@ -90,7 +90,7 @@ def test_a_closed_index_says_so_but_an_empty_scope_asks_nothing_of_it(tmp_path):
         index.ask([Ask(SPARSE, "word", WHERE, 5)])
 
 
-def test_flushes_side_by_side_leave_every_point_on_disk(tmp_path):
+def test_every_flush_that_was_asked_for_is_covered(tmp_path):
     """Those who ask while one runs share the next."""
     config = IndexConfig(tmp_path, 8)
     index = EdgeIndex(config)

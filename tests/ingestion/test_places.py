@@ -1,5 +1,6 @@
 """Places at work: never more than there are, and lent while a job waits for the disk."""
 
+import time
 from threading import Barrier, Thread
 
 from django.conf import settings
@@ -40,6 +41,7 @@ def test_there_are_no_more_places_than_workers():
         for _ in range(20):
             with places.held():
                 inside.append(1)
+                time.sleep(0.001)  # without a limit, all of them would be in here now
                 most.append(len(inside))
                 inside.pop()
 
