@@ -27,7 +27,7 @@ check: .venv/installed-dev
 	$(BIN)/python -m pytest -q tests/test_structure.py
 
 soak: .venv/installed-dev
-	PINCITE_TEST_KILLS=50 PINCITE_TEST_RUN_KILLS=8 PINCITE_TEST_CUTS=20 PINCITE_TEST_MUTATIONS=1000 PINCITE_TEST_GRAPHS=1000 PINCITE_TEST_PROBES=all PINCITE_TEST_INJECTIONS=all $(BIN)/python -m pytest tests/test_kill.py tests/test_kill_runs.py tests/test_power_cut.py tests/ingestion/test_malformed.py tests/test_walls_graphs.py tests/test_probes.py tests/test_injection.py
+	PINCITE_TEST_KILLS=50 PINCITE_TEST_RUN_KILLS=8 PINCITE_TEST_CUTS=20 PINCITE_TEST_MUTATIONS=1000 PINCITE_TEST_GRAPHS=1000 PINCITE_TEST_PROBES=all PINCITE_TEST_INJECTIONS=all PINCITE_TEST_EXAMPLES=11 $(BIN)/python -m pytest tests/test_kill.py tests/test_kill_runs.py tests/test_power_cut.py tests/ingestion/test_malformed.py tests/test_walls_graphs.py tests/test_probes.py tests/test_injection.py tests/test_schema.py
 
 bench: .venv/installed-dev
 	$(BIN)/python -m bench $(ONLY)

@@ -11,7 +11,7 @@ from pydantic import Field
 from knowledge import access, runs, selection
 from knowledge.api import cursors
 from knowledge.api.auth import person_of
-from knowledge.api.schemas import Problem
+from knowledge.api.schemas import Problem, QuestionText
 from knowledge.models import Finding, Role, Run, Verdict
 
 router = Router(tags=["runs"])
@@ -20,7 +20,7 @@ Settled = Literal["yes", "no", "undecided", ""]
 
 class RunIn(Schema):
     kind: Run.Kind = Field(Run.Kind.EVERY, description="`every`: each document by itself; or `research`.")
-    question: str = Field(examples=["Which agreements have a cap on liability?"])
+    question: QuestionText = Field(examples=["Which agreements have a cap on liability?"])
     document_ids: list[UUID] | None = Field(None, description="Only these; all of them when left out.")
 
 

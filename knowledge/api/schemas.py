@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints
 
 from knowledge import documents, uploads
 from knowledge.models import Answer, Citation, Document, Evidence, Matter, Preference, Upload, Version
-from knowledge.search import Result
+from knowledge.search import LONGEST_QUERY, Result
 from knowledge.walls import Explanation
 
 
@@ -198,8 +198,21 @@ class PassageOut(Schema):
         )
 
 
+# As knowledge.search.checked has it, which says better what is wrong.
+QuestionText = Annotated[
+    str,
+    Field(
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": LONGEST_QUERY,
+            "pattern": r"[^\s\u0000-\u001f\u0085]",
+        }
+    ),
+]
+
+
 class QuestionIn(Schema):
-    question: str = Field(examples=["What is the limit of liability?"])
+    question: QuestionText = Field(examples=["What is the limit of liability?"])
     document_ids: list[UUID] | None = Field(
         None, description="Only these documents; all of them when left out."
     )
