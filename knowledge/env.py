@@ -43,6 +43,14 @@ def url(name: str, schemes: set[str], default: str = "") -> str:
     return value
 
 
+def one_of(name: str, choices: set[str]) -> str:
+    """One of the choices, or "" where none is set."""
+    value = text(name)
+    if value and value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r}: expected one of {', '.join(sorted(choices))}.")
+    return value
+
+
 def path(name: str, default: Path) -> Path:
     return Path(text(name, str(default))).expanduser().resolve()
 

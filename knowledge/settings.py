@@ -95,6 +95,7 @@ EMBEDDER = EmbedderConfig(
     model=env.text("EMBEDDER_MODEL"),
     api_key=env.text("EMBEDDER_API_KEY"),
     batch_size=env.integer("EMBEDDER_BATCH", 32, least=1, most=1024),
+    dtype=env.one_of("EMBEDDER_DTYPE", {"float32", "bfloat16"}),
 )
 EMBEDDER_DIMENSIONS = env.integer("EMBEDDER_DIMENSIONS", 384, least=8, most=8192)
 _cache_key = env.text("GENERATOR_CACHE_KEY")

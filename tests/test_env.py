@@ -25,6 +25,14 @@ def test_numbers_out_of_range_are_refused(monkeypatch, value):
         env.integer("PINCITE_X", 5, least=1, most=100)
 
 
+def test_a_choice_is_one_of_those_there_are(monkeypatch):
+    monkeypatch.setenv("PINCITE_X", "float32")
+    assert env.one_of("PINCITE_X", {"float32", "bfloat16"}) == "float32"
+    monkeypatch.setenv("PINCITE_X", "float8")
+    with pytest.raises(ImproperlyConfigured, match="PINCITE_X"):
+        env.one_of("PINCITE_X", {"float32", "bfloat16"})
+
+
 def test_addresses_need_a_known_scheme(monkeypatch):
     monkeypatch.setenv("QDRANT_X", "localhost:6333")
     with pytest.raises(ImproperlyConfigured, match="QDRANT_X"):

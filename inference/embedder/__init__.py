@@ -17,6 +17,7 @@ class EmbedderConfig:
     api_key: str = field(default="", repr=False)
     batch_size: int = 32
     device: str = ""  # "" = CUDA if there is one, else the CPU
+    dtype: str = ""  # on a CPU, of the products of matrices: "" = bfloat16 where the processor has it
     timeout_seconds: float = 60.0
 
 

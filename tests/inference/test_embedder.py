@@ -9,6 +9,7 @@ import torch
 
 from inference.embedder import EmbedderConfig, open_embedder
 from inference.embedder.bert import TOKENS_AT_ONCE, Bert, batches
+from inference.embedder.local import LocalEmbedder
 from inference.errors import ModelMissing
 
 TEXTS = [
@@ -44,6 +45,11 @@ def test_batches_give_what_single_texts_give(embedder):
 def test_the_fast_precision_agrees_with_fp32(embedder):
     exact = in_fp32(embedder)(TEXTS, 7)
     assert (embedder.embed_passages(TEXTS) * exact).sum(axis=1).min() > 0.9995
+
+
+def test_fp32_can_be_asked_for(embedder):
+    exact = LocalEmbedder(EmbedderConfig(device="cpu", dtype="float32")).embed_passages(TEXTS)
+    np.testing.assert_allclose(exact, in_fp32(embedder)(TEXTS, 7), atol=2e-5)
 
 
 def test_our_own_pass_computes_what_the_library_does(embedder):
