@@ -45,6 +45,7 @@ TURNING = CONDITIONS | frozenset(
     billion half double about almost approximately around circa nearly roughly
     """.split()
 )
+ASKS_FOR_SOMETHING = re.compile(r"\b(?:what|which|who|whom|whose|when|where|how|why)\b", re.IGNORECASE)
 LEAST_CONTENT = 3  # words that are not stop words; less is no claim
 LEAST_SHARE = 0.5  # of the stretch of the source that a claim covers
 LEAST_COMMON = 0.6  # of the words of a claim in other words, that its place has too
@@ -98,8 +99,10 @@ class _Sentence:
 class Checker:
     """Checks sentence after sentence of one answer against the same sources."""
 
-    def __init__(self, reads: Sequence[Read], likely: Sequence[Read] = ()) -> None:
+    def __init__(self, reads: Sequence[Read], likely: Sequence[Read] = (), question: str = "") -> None:
         """`likely`: sentences found for the question, with which a claim that names no place is compared."""
+        # Of a question that can be answered by yes or no, its own words are an answer.
+        self._question = highlight.terms(question) if ASKS_FOR_SOMETHING.search(question) else set()
         reads = [*reads, *likely]
         self._reads = reads
         self._likely = [(read, _unit_at(read, 0, len(read.text))) for read in likely]
@@ -123,6 +126,8 @@ class Checker:
             return Finding(text, support)
         if text.endswith("?"):  # whatever it names: a question claims nothing
             return Finding(text, None, "it is a question, not an answer")
+        if self._question and highlight.terms(text) <= self._question:
+            return Finding(text, None, "it only repeats the question")
         if places:
             return _in_other_words(text, places)
         return Finding(text, _in_other_words(text, self._likely).support)

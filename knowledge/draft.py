@@ -52,7 +52,7 @@ class Draft:
         self.seconds_to_first_token: float | None = None
         # The key sentences were in the prompt too, whether or not the plan had room for what is around them.
         keys = [Read(row.version_id, row.start, row.quote) for row in self.cited]
-        self._checker = Checker(self.prompt.reads, likely=keys)
+        self._checker = Checker(self.prompt.reads, likely=keys, question=answer.question)
         self._checked = 0  # sentences of what was said
         self._started = time.monotonic()
 

@@ -183,6 +183,32 @@ def test_other_words_that_do_not_check_out_get_no_citation(claim, problem):
     assert bool(problem) == bool(finding.problem)
 
 
+@pytest.mark.parametrize(
+    ("question", "claim", "problem"),
+    [
+        (
+            "When must the Buyer pay an undisputed invoice received from the Supplier?",
+            "The Buyer must pay an undisputed invoice received from the Supplier [7].",
+            "repeats the question",
+        ),
+        (
+            "When must the Buyer pay an undisputed invoice received from the Supplier?",
+            "The Buyer must pay an undisputed invoice received from the Supplier within 30 days [7].",
+            "",
+        ),
+        (
+            "Must the Buyer pay an undisputed invoice received from the Supplier?",
+            "The Buyer must pay an undisputed invoice received from the Supplier [7].",
+            "",
+        ),
+    ],
+)
+def test_what_only_repeats_a_question_that_asks_for_more_is_no_answer(question, claim, problem):
+    finding = Checker([read(ONE, 0, PAID, 7)], question=question).check(claim)
+    assert problem in finding.problem
+    assert (finding.support is None) == bool(problem)
+
+
 def test_a_quotation_is_shown_in_the_words_of_the_source():
     source = "The o\ufb03ce shall be vacated on termi-\nnation of this lease."
     finding = Checker([read(ONE, 0, source, 3)]).check(

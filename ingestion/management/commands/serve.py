@@ -1,9 +1,11 @@
 """`manage.py serve`: the whole service in one process."""
 
 import signal
+import socket
 import sys
 import threading
 from argparse import ArgumentParser
+from collections.abc import Callable
 from typing import Any
 
 import uvicorn
@@ -36,7 +38,6 @@ class Command(BaseCommand):
                         "The index was made by an older version: `manage.py reindex` renews it."
                     )
                 threading.Thread(target=self._warm_up, name="warm-up", daemon=True).start()
-                self.stdout.write(f"Pincite is at http://{options['host']}:{options['port']}/")
                 self._serve(options["host"], options["port"])
         except (AlreadyRunning, BrokerFailed, IndexUnavailable) as error:
             raise CommandError(str(error)) from error
@@ -51,7 +52,8 @@ class Command(BaseCommand):
             proxy_headers=settings.HTTPS,
             timeout_graceful_shutdown=5,
         )
-        uvicorn.Server(config).run()
+        address = f"http://{host}:{port}/"
+        _Server(config, lambda: self.stdout.write(f"Pincite is at {address}")).run()
 
     def _warm_up(self) -> None:
         """Load the models while the first pages are already served."""
@@ -60,3 +62,16 @@ class Command(BaseCommand):
             engines.generator()
         except InferenceError as error:
             self.stderr.write(f"The model could not be loaded: {error}")
+
+
+class _Server(uvicorn.Server):
+    """Says so when it answers, not before."""
+
+    def __init__(self, config: uvicorn.Config, answers: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._answers = answers
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._answers()
