@@ -10,15 +10,16 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from bench.figure import Figure
+from bench.figure import Figure, compared
+from bench.guessing import guessing as guesses
 from bench.made_up import clauses
 from bench.rounding import rounding
+from bench.watch import Watch
 from inference.device import choose_device, choose_dtype
 from inference.generator import GeneratorConfig, Message, Options, weights
 from inference.generator.disk import Disk
@@ -113,7 +114,9 @@ def first_tokens(bench: Bench, count: int, goal: str) -> Iterator[Figure]:
             plain.append(seconds(lambda: bench.generate(asked[1], 1)))  # noqa: B023  called at once
             warm += [bench.ask(ids, 1, scope, opened) for ids in asked[1:]]
             opened.memory._disk.wait()
-            disk.append(bench.ask(asked[1], 1, scope, disk_engine(bench, Path(folder))))
+            restarted = disk_engine(bench, Path(folder))
+            disk.append(bench.ask(asked[1], 1, scope, restarted))
+            restarted.memory._disk.wait()  # it writes too: the folder must not go meanwhile
     yield compared(f"generate: first token, other question, {count} tokens", warm, plain, goal)
     yield compared(f"generate: cold prefill, {count} tokens", cold, plain, "<= 1.05", slower=True)
     if count == 4000:
@@ -140,46 +143,8 @@ def decoding(bench: Bench) -> Iterator[Figure]:
     yield compared("generate: decode, seconds a token", ours, plain, "<= 1.05", slower=True)
 
 
-class Watch:
-    """When the prompt was given and the tokens came; the library calls it a streamer."""
-
-    def __init__(self) -> None:
-        self._times: list[float] = []
-
-    def put(self, _: object) -> None:
-        self._times.append(time.perf_counter())
-
-    def end(self) -> None:
-        pass
-
-    def gaps(self) -> list[float]:
-        """Seconds between tokens, from the second on: what is done after the first belongs to the prompt."""
-        return [after - before for before, after in pairwise(self._times[2:])]
-
-
 def guessing(bench: Bench) -> Iterator[Figure]:
-    """Copying: a text that begins again. Not copying: the same engine with and without guesses."""
-    ours, plain, lookup = [], [], []
-    for turn in range(TURNS):
-        text = bench.ids(300, 70 + turn)
-        ids = text + text[:120]
-        scope = bench.scope()
-        bench.ask(ids, 1, scope)
-        first = bench.ask(ids, 1, scope)
-        ours.append(bench.ask(ids, 61, scope) - first)
-        begun = seconds(lambda: bench.generate(ids, 1))  # noqa: B023
-        plain.append(seconds(lambda: bench.generate(ids, 61)) - begun)  # noqa: B023
-        lookup.append(seconds(lambda: bench.generate(ids, 61, prompt_lookup_num_tokens=10)) - begun)  # noqa: B023
-    yield compared("generate: copying, 60 tokens, against plain", ours, plain, ">= 3")
-    yield compared("generate: copying, 60 tokens, against prompt lookup", ours, lookup, ">= 1.3")
-    with_guesses, without = [], []
-    for turn in range(1 + TURNS):
-        ids = bench.script.prompt([Message("user", f"Tell me a story about a judge and {turn} ships.")])
-        for guesses, kept in ((True, with_guesses), (False, without)):
-            bench.engine.reader.can_draft = guesses
-            kept.append(bench.ask(ids, 40, bench.scope()))
-    bench.engine.reader.can_draft = True
-    yield compared("generate: not copying, guesses on, against off", with_guesses, without, ">= 0.98")
+    return guesses(bench, TURNS)
 
 
 def side_by_side(bench: Bench) -> Iterator[Figure]:
@@ -284,12 +249,6 @@ def all_of(bench: Bench, asked: list[list[int]], tokens: int) -> None:
     scope = bench.scope()
     for request in [bench.request(ids, tokens, scope) for ids in asked]:
         request.tokens()
-
-
-def compared(name: str, ours: list[float], plain: list[float], goal: str, *, slower: bool = False) -> Figure:
-    """Medians; the ratio is how many times faster ours is, or with `slower` the share of time it takes."""
-    mine, theirs = statistics.median(ours), statistics.median(plain)
-    return Figure(name, mine, "s", goal, theirs, mine / theirs if slower else theirs / mine)
 
 
 def seconds(work: Callable[[], Any]) -> float:
