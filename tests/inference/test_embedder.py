@@ -2,6 +2,7 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import torch
 
 from inference.embedder import EmbedderConfig, open_embedder
 from inference.embedder.bert import TOKENS_AT_ONCE, Bert, batches
-from inference.embedder.local import LocalEmbedder
+from inference.embedder.local import SHORT, LocalEmbedder
 from inference.errors import ModelMissing
 
 TEXTS = [
@@ -89,6 +90,22 @@ def test_a_query_does_not_wait_for_a_whole_document(embedder):
     waited = time.monotonic() - begun
     thread.join()
     assert waited < (time.monotonic() - begun) / 2
+
+
+def test_a_short_query_waits_for_no_batch_and_leaves_all_cores_to_the_others(embedder):
+    cores = torch.get_num_threads()
+    with embedder._turns:
+        embedder.embed_query("When is the rent due?")
+    assert embedder._beside.submit(torch.get_num_threads).result() == 1
+    assert torch.get_num_threads() == cores
+    with ThreadPoolExecutor(1) as another:
+        assert another.submit(torch.get_num_threads).result() == cores
+
+
+def test_a_long_query_is_read_as_a_passage_is(embedder):
+    long = TEXTS[6]
+    assert len(embedder._bert.tokens([long])[0]) > SHORT
+    np.testing.assert_array_equal(embedder.embed_query(long), embedder.embed_passages([long])[0])
 
 
 def test_a_missing_folder_is_named(tmp_path):
