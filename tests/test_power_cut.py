@@ -1,5 +1,7 @@
 """The power fails while a running service takes files in: what it had said to have, it has.
 
+So has an index what was flushed into it, whatever of its files the system had written back by then.
+
 The data directory is an ext4 file system in a file. The cut shuts that file system down without flushing its
 journal (EXT4_IOC_SHUTDOWN): of what only the page cache holds nothing reaches the file, as when the power
 fails, and from the same instant for all of it, which a copy of the file does not give. At PINCITE_TEST_CUTS
@@ -11,18 +13,22 @@ import os
 import random
 import struct
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import httpx
 import psutil
 import pytest
 
 from bench.serving import Service, environment, manage, serving
+from knowledge.index import IndexConfig, Where
+from knowledge.index.edge import EdgeIndex
 from tests.test_kill import asked
 
 CUTS = int(os.environ.get("PINCITE_TEST_CUTS", "2"))
@@ -190,3 +196,50 @@ def test_what_was_acknowledged_before_a_power_cut_is_there_after_it(disk):
         settle(disk)
         check_searchable(client, sender)
     assert asked(disk.surroundings, "SELECT DISTINCT state FROM knowledge_version") == [("searchable",)]
+
+
+WRITER = """
+import os, random, sys, numpy as np
+from pathlib import Path
+from uuid import UUID, uuid4
+from knowledge.index import IndexConfig, Point
+from knowledge.index.edge import EdgeIndex
+path, matter, chance = Path(sys.argv[1]), UUID(sys.argv[2]), random.Random(int(sys.argv[3]))
+index = EdgeIndex(IndexConfig(path, 8))
+vectors = np.eye(8, dtype=np.float32)
+while True:
+    made = [Point(uuid4(), vectors[i % 8], f"word {i}", matter, uuid4(), uuid4()) for i in range(20)]
+    index.upsert(made)
+    index.delete_version(made[0].version_id)
+    index.flush()
+    print(made[0].id, *(point.id for point in made[1:]), flush=True)
+    files = [file for file in path.rglob("*") if file.is_file()]
+    for file in chance.sample(files, 5):  # as the system writes back what it likes, when it likes
+        with file.open("rb") as written:
+            os.fsync(written.fileno())
+"""
+
+
+def write_until_cut(disk: Disk, matter: UUID, turn: int) -> list[list[str]]:
+    """What the writer had flushed when the power failed: each a point that was deleted, and those kept."""
+    words = [sys.executable, "-c", WRITER, str(disk.at / "index"), str(matter), str(turn)]
+    with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as writer:
+        flushed = [writer.stdout.readline()]
+        with cutting(disk, psutil.Process(writer.pid), 0.2 + 0.3 * turn):
+            flushed += list(writer.stdout)
+    disk.unmount()
+    disk.mount()
+    return [line.split() for line in flushed if line.endswith("\n")]
+
+
+def test_what_was_flushed_into_an_index_before_a_power_cut_is_in_it_after_it(disk):
+    matter, deleted, kept = uuid4(), set(), set()
+    for turn in range(max(CUTS, 4)):
+        for gone, *points in write_until_cut(disk, matter, turn):
+            deleted.add(UUID(gone))
+            kept |= set(map(UUID, points))
+        index = EdgeIndex(IndexConfig(disk.at / "index", 8))
+        found = set(index.ids(Where(frozenset({matter}))))
+        index.close()
+        assert kept <= found
+        assert not deleted & found

@@ -3,25 +3,21 @@
 A shard can be opened by one process only; a lock beside it makes a second opener fail with a clear message.
 """
 
-import fcntl
 import shutil
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
 from threading import Lock
-from typing import IO, Any
+from typing import Any
 from uuid import UUID
 
 import qdrant_edge as edge
 
-from knowledge.index import bm25
+from knowledge.index import bm25, shards
 from knowledge.index.asks import Vector, ready
 from knowledge.index.schema import (
     DENSE,
     DOCUMENT,
     END,
-    FIELDS,
     MATTER,
     NAMES,
     SPARSE,
@@ -29,16 +25,16 @@ from knowledge.index.schema import (
     VERSION,
     Ask,
     Hit,
-    IndexBroken,
     IndexConfig,
     IndexUnavailable,
     Point,
     Where,
 )
+from knowledge.index.shards import UNFINISHED, typed
 
 OPTIMIZE_EVERY = 5_000  # points written between two builds of the HNSW graph
+FLUSH_EVERY = 5_000  # points written between two flushes of all files: what is read again after a crash
 PAGE = 1_000
-UNFINISHED = ".making"
 LAST_QUERY_SECONDS = 1.0
 SHOWN = [DOCUMENT, START, END]  # of a hit
 
@@ -48,22 +44,22 @@ class EdgeIndex:
 
     def __init__(self, config: IndexConfig) -> None:
         config.path.mkdir(parents=True, exist_ok=True)
-        self._lock = _own(config.path / "owner.lock")
+        self._lock = shards.own(config.path / "owner.lock")
         self._config = config
-        self._path = _newest(config.path)
+        self._path = shards.newest(config.path)
         try:
-            self._shard = _open(self._path, config)
+            self._shard = shards.opened(self._path, config)
         except IndexUnavailable:
             self._lock.close()
             raise
         self._writing, self._flushing = Lock(), Lock()
         self._asked = self._flushed = 0  # flushes: the last one asked for, the last one that is covered
-        self._written = 0
+        self._written = self._unflushed = 0
         self._closed = False
 
     def upsert(self, points: Sequence[Point]) -> None:
         if points:
-            self._write(edge.UpdateOperation.upsert_points([_point(point) for point in points]))
+            self._write(edge.UpdateOperation.upsert_points([_point(point) for point in points]), len(points))
             self._written += len(points)
 
     def delete_version(self, version_id: UUID) -> None:
@@ -77,7 +73,7 @@ class EdgeIndex:
         found: list[list[Hit]] = [[] for _ in asks]
         if prepared:
             requests = [_request(ask, vector, self._config.tenant(ask.by)) for _, ask, vector in prepared]
-            with _typed():
+            with typed():
                 answers = self._engine.query_batch(edge.QueryBatchRequest(requests))
             for (place, _, _), answer in zip(prepared, answers, strict=True):
                 found[place] = _hits(answer)
@@ -92,7 +88,7 @@ class EdgeIndex:
             self._write(edge.UpdateOperation.delete_points([str(each) for each in ids]))
 
     def is_empty(self) -> bool:
-        with _typed():
+        with typed():
             return int(self._engine.count(edge.CountRequest())) == 0
 
     def is_lost(self) -> bool:
@@ -101,7 +97,7 @@ class EdgeIndex:
     def count(self, where: Where) -> int:
         if where.is_empty:
             return 0
-        with _typed():
+        with typed():
             return int(self._engine.count(edge.CountRequest(filter=_filter(where))))
 
     def ids(self, where: Where) -> Iterator[UUID]:
@@ -114,13 +110,13 @@ class EdgeIndex:
         """
         with self._flushing, self._writing:
             old, old_path = self._engine, self._path
-            path = old_path.with_name(f"shard-{_number(old_path) + 1}{UNFINISHED}")
+            path = old_path.with_name(f"shard-{shards.number(old_path) + 1}{UNFINISHED}")
             shutil.rmtree(
                 path, ignore_errors=True
             )  # of a copy that broke off: it may hold what is deleted now
-            self._copy_to(_open(path, self._config))
+            self._copy_to(shards.opened(path, self._config))
             self._path = path.rename(path.with_name(path.name.removesuffix(UNFINISHED)))
-            self._shard = _open(self._path, self._config)
+            self._shard = shards.opened(self._path, self._config)
         time.sleep(LAST_QUERY_SECONDS)  # for queries that are still at the old one
         old.close()
         shutil.rmtree(old_path)
@@ -128,9 +124,9 @@ class EdgeIndex:
     def _copy_to(self, fresh: edge.EdgeShard) -> None:
         try:
             for records in self._copies():
-                with _typed():
+                with typed():
                     fresh.update(edge.UpdateOperation.upsert_points(records))
-            with _typed():
+            with typed():
                 fresh.optimize()
                 fresh.flush()
         finally:
@@ -140,14 +136,18 @@ class EdgeIndex:
         offset: Any = None
         while True:
             request = edge.ScrollRequest(offset=offset, limit=PAGE, with_payload=True, with_vector=True)
-            with _typed():
+            with typed():
                 records, offset = self._engine.scroll(request)
             yield [edge.Point(id=row.id, vector=row.vector or {}, payload=row.payload) for row in records]
             if offset is None:
                 return
 
     def flush(self) -> None:
-        """One flush serves all who asked before it began: it takes as long for one point as for many."""
+        """Write the engine's log to the disk: from it the engine makes again what its other files lack.
+
+        Its own flush writes all of them, and keeps Python's interpreter meanwhile. One flush of ours serves
+        all who asked before it began.
+        """
         with self._writing:
             self._asked += 1
             mine = self._asked
@@ -156,14 +156,17 @@ class EdgeIndex:
                 self._flush()
 
     def _flush(self) -> None:
-        with self._writing, _typed():
+        with self._writing, typed():
             covered = self._asked
             if self._written >= OPTIMIZE_EVERY:
                 self._engine.optimize()
                 self._written = 0
-            shard = self._engine
-        with _typed():
-            shard.flush()  # without the lock of writers, though this version keeps the interpreter meanwhile
+            if self._unflushed >= FLUSH_EVERY:
+                self._engine.flush()
+                self._unflushed = 0
+            log = shards.log_of(self._path)
+        with typed():
+            shards.sync(log)
         self._flushed = covered
 
     def close(self) -> None:
@@ -177,7 +180,7 @@ class EdgeIndex:
         offset: Any = None
         while True:
             request = edge.ScrollRequest(offset=offset, limit=PAGE, filter=allowed, with_payload=with_payload)
-            with _typed():
+            with typed():
                 records, offset = self._engine.scroll(request)
             yield from records
             if offset is None:
@@ -192,55 +195,10 @@ class EdgeIndex:
     def _delete(self, field: str, value: UUID) -> None:
         self._write(edge.UpdateOperation.delete_points_by_filter(_all_of([(field, [str(value)])])))
 
-    def _write(self, operation: edge.UpdateOperation) -> None:
-        with self._writing, _typed():
+    def _write(self, operation: edge.UpdateOperation, points: int = 1) -> None:
+        with self._writing, typed():
             self._engine.update(operation)
-
-
-def _newest(root: Path) -> Path:
-    """The shard that took over last; what a crash left of an unfinished copy, or of an old shard, goes."""
-    found = sorted((path for path in root.glob("shard*") if not path.name.endswith(UNFINISHED)), key=_number)
-    newest = found[-1] if found else root / "shard"
-    for path in root.glob("shard*"):
-        if path != newest:
-            shutil.rmtree(path)
-    return newest
-
-
-def _number(path: Path) -> int:
-    return int(path.name.partition("-")[2] or 0)
-
-
-def _own(path: Path) -> IO[str]:
-    handle = path.open("w")
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        handle.close()
-        raise IndexUnavailable(
-            "Another process has the index open; it takes one at a time. Is `manage.py serve` running?"
-        ) from None
-    return handle
-
-
-def _open(path: Path, asked_for: IndexConfig) -> edge.EdgeShard:
-    sparse = (SPARSE, NAMES) if asked_for.has_names else (SPARSE,)
-    config = edge.EdgeConfig(
-        vectors={DENSE: edge.EdgeVectorParams(size=asked_for.dimensions, distance=edge.Distance.Cosine)},
-        sparse_vectors={name: edge.EdgeSparseVectorParams(modifier=edge.Modifier.Idf) for name in sparse},
-    )
-    if path.exists():
-        try:
-            return edge.EdgeShard.load(str(path), config)
-        except Exception as error:  # the bindings have no exception class of their own
-            raise IndexBroken(f"The index cannot be opened: {error}") from error
-    with _typed():
-        shard = edge.EdgeShard.create(str(path), config)
-        for field in FIELDS:
-            schema = edge.KeywordIndexParams(is_tenant=field == MATTER)
-            shard.update(edge.UpdateOperation.create_field_index(field, schema))
-        shard.flush()
-        return shard
+            self._unflushed += points
 
 
 def _point(point: Point) -> edge.Point:
@@ -301,14 +259,3 @@ def _all_of(conditions: list[tuple[str, list[str]]]) -> edge.Filter:
 def _match(values: list[str]) -> edge.MatchValue | edge.MatchAny:
     """The engine goes through a list of one value four to twenty times as slowly as through the value."""
     return edge.MatchValue(values[0]) if len(values) == 1 else edge.MatchAny(any=values)
-
-
-@contextmanager
-def _typed() -> Iterator[None]:
-    """The engine raises bare exceptions of its own making; they become ours."""
-    try:
-        yield
-    except IndexUnavailable:
-        raise
-    except Exception as error:  # the bindings have no exception class of their own
-        raise IndexUnavailable(f"The index failed: {error}") from error
