@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import connection
-from django.db.models import Model, QuerySet, UUIDField
+from django.db.models import Field, Model, QuerySet, UUIDField
 
 AT_ONCE = 500  # values in one statement
 
@@ -20,7 +20,7 @@ Reader = tuple[int, Callable[..., Any], Any]  # place, what reads its value, the
 
 def rows_by(model: type[M], column: str, values: Collection[Any]) -> list[M]:
     """The rows that have one of the values in this column, in no order; without their related rows."""
-    field = next(each for each in model._meta.concrete_fields if each.column == column)
+    field = _field(model, column)
     given = [field.get_db_prep_value(value, connection) for value in values]
     found: list[M] = []
     for start in range(0, len(given), AT_ONCE):
@@ -32,6 +32,21 @@ def by_id(model: type[M], ids: Collection[UUID]) -> dict[UUID, M]:
     return {row.pk: row for row in rows_by(model, "id", ids)}
 
 
+def values(model: type[Model], names: tuple[str, ...], **among: Collection[Any]) -> list[list[Any]]:
+    """These columns of the rows that have one of the values in each of the named columns."""
+    if not all(among.values()):
+        return []
+    given = [
+        _field(model, name).get_db_prep_value(value, connection) for name in among for value in among[name]
+    ]
+    select, _, readers = _layout(model, connection.vendor, names)
+    quoted = connection.ops.quote_name
+    inside = (f"{quoted(name)} IN ({', '.join(['%s'] * len(found))})" for name, found in among.items())
+    with connection.cursor() as cursor:
+        cursor.execute(f"{select} WHERE {' AND '.join(inside)}", given)
+        return [_read(row, readers) for row in cursor.fetchall()]
+
+
 def _selected(model: type[M], column: str, values: list[Any]) -> list[M]:
     select, attributes, readers = _layout(model, connection.vendor)
     sql = f"{select} WHERE {connection.ops.quote_name(column)} IN ({', '.join(['%s'] * len(values))})"
@@ -41,9 +56,17 @@ def _selected(model: type[M], column: str, values: list[Any]) -> list[M]:
 
 
 @cache
-def _layout(model: type[Model], _vendor: str) -> tuple[str, list[str], list[Reader]]:
+def _field(model: type[Model], column: str) -> "Field[Any, Any]":
+    return next(each for each in model._meta.concrete_fields if each.column == column)
+
+
+@cache
+def _layout(
+    model: type[Model], _vendor: str, only: tuple[str, ...] = ()
+) -> tuple[str, list[str], list[Reader]]:
     """The beginning of the SQL, the attributes in the order of its columns, and what reads these."""
-    fields, table, quoted = model._meta.concrete_fields, model._meta.db_table, connection.ops.quote_name
+    fields = [_field(model, name) for name in only] or model._meta.concrete_fields
+    table, quoted = model._meta.db_table, connection.ops.quote_name
     names = ", ".join(quoted(str(field.column)) for field in fields)
     columns = [field.get_col(table) for field in fields]
     readers = [

@@ -175,8 +175,10 @@ def _versions(scope: Scope, version_ids: Collection[UUID]) -> dict[UUID, Version
 
 
 def _page_labels(passages: Sequence[Passage]) -> dict[tuple[UUID, int], str]:
-    pages = Page.objects.filter(
-        version__in={passage.version_id for passage in passages},
-        number__in={passage.page_first for passage in passages},
+    pages = prepared.values(
+        Page,
+        ("version_id", "number", "label"),
+        version_id={passage.version_id for passage in passages},
+        number={passage.page_first for passage in passages},
     )
-    return {(page[0], page[1]): page[2] for page in pages.values_list("version_id", "number", "label")}
+    return {(version_id, number): label for version_id, number, label in pages}

@@ -5,12 +5,13 @@ import signal
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from uuid import uuid4
 
 import numpy as np
 import pytest
 
-from knowledge.index import DENSE, SPARSE, Ask, IndexConfig, IndexUnavailable, Point, Where
+from knowledge.index import DENSE, SPARSE, Ask, IndexConfig, IndexUnavailable, Point, Where, places
 from knowledge.index.edge import EdgeIndex
 
 MATTER = uuid4()
@@ -45,6 +46,33 @@ def test_points_are_there_after_reopening(tmp_path):
     index.close()
     again = EdgeIndex(config)
     assert again.count(WHERE) == 10
+    again.close()
+
+
+@pytest.mark.parametrize("is_warm", [False, True])
+@pytest.mark.parametrize("most", [places.MOST, 4])
+def test_where_points_stand_is_known_after_reopening_and_after_forgetting(
+    tmp_path, monkeypatch, is_warm, most
+):
+    monkeypatch.setattr(places, "MOST", most)
+    config, vector = IndexConfig(tmp_path, 8), np.eye(8, dtype=np.float32)[0]
+    written = [replace(point, start=7, end=70 + i) for i, point in enumerate(points(10))]
+    stand = {point.id: (point.document_id, 7, point.end) for point in written}
+    index = EdgeIndex(config)
+    index.upsert(written)
+    index.close()
+    again = EdgeIndex(config)
+    if is_warm:
+        again.warm()
+    for _ in range(2):
+        [hits] = again.ask([Ask(DENSE, vector, WHERE, 10)])
+        assert {hit.id: (hit.document_id, hit.start, hit.end) for hit in hits} == stand
+    again.delete_points([written[0].id])
+    again.upsert([replace(written[1], end=500)])
+    [hits] = again.ask([Ask(DENSE, vector, WHERE, 10)])
+    assert {hit.id: hit.end for hit in hits} == {each.id: each.end for each in written[2:]} | {
+        written[1].id: 500
+    }
     again.close()
 
 

@@ -53,6 +53,9 @@ class Index(Protocol):
     def points(self) -> Iterator[tuple[UUID, UUID]]:
         """Every point with the version it belongs to, whoever's it is; for comparing with the rows alone."""
 
+    def warm(self) -> None:
+        """Read what the first questions would wait for."""
+
     def delete_points(self, ids: Sequence[UUID]) -> None: ...
 
     def is_empty(self) -> bool: ...

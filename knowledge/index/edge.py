@@ -6,22 +6,22 @@ A shard can be opened by one process only; a lock beside it makes a second opene
 import shutil
 import time
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from threading import Lock
 from typing import Any
 from uuid import UUID
 
 import qdrant_edge as edge
 
-from knowledge.index import bm25, shards
+from knowledge.index import bm25, places, shards
 from knowledge.index.asks import Vector, ready
+from knowledge.index.places import SHOWN, Places
 from knowledge.index.schema import (
     DENSE,
     DOCUMENT,
-    END,
     MATTER,
     NAMES,
     SPARSE,
-    START,
     VERSION,
     Ask,
     Hit,
@@ -36,7 +36,6 @@ OPTIMIZE_EVERY = 5_000  # points written between two builds of the HNSW graph
 FLUSH_EVERY = 5_000  # points written between two flushes of all files: what is read again after a crash
 PAGE = 1_000
 LAST_QUERY_SECONDS = 1.0
-SHOWN = [DOCUMENT, START, END]  # of a hit
 
 
 class EdgeIndex:
@@ -55,12 +54,14 @@ class EdgeIndex:
         self._writing, self._flushing = Lock(), Lock()
         self._asked = self._flushed = 0  # flushes: the last one asked for, the last one that is covered
         self._written = self._unflushed = 0
+        self._places = Places()
         self._closed = False
 
     def upsert(self, points: Sequence[Point]) -> None:
         if points:
             self._write(edge.UpdateOperation.upsert_points([_point(point) for point in points]), len(points))
             self._written += len(points)
+            self._places.keep(points)
 
     def delete_version(self, version_id: UUID) -> None:
         self._delete(VERSION, version_id)
@@ -74,14 +75,21 @@ class EdgeIndex:
         if prepared:
             requests = [_request(ask, vector, self._config.tenant(ask.by)) for _, ask, vector in prepared]
             with typed():
-                answers = self._engine.query_batch(edge.QueryBatchRequest(requests))
-            for (place, _, _), answer in zip(prepared, answers, strict=True):
-                found[place] = _hits(answer)
+                shard = self._engine
+                answers = shard.query_batch(edge.QueryBatchRequest(requests))
+                hits = self._places.hits(shard, answers)
+            for (place, _, _), answer in zip(prepared, hits, strict=True):
+                found[place] = answer
         return found
 
     def points(self) -> Iterator[tuple[UUID, UUID]]:
         for record in self._scroll(None, with_payload=True):
             yield UUID(str(record.id)), UUID(record.payload[VERSION])
+
+    def warm(self) -> None:
+        records = islice(self._scroll(None, with_payload=SHOWN), places.MOST)
+        while page := list(islice(records, PAGE)):
+            self._places.learn(page)
 
     def delete_points(self, ids: Sequence[UUID]) -> None:
         if ids:
@@ -176,7 +184,7 @@ class EdgeIndex:
                 self._shard.close()
                 self._lock.close()
 
-    def _scroll(self, allowed: edge.Filter | None, *, with_payload: bool) -> Iterator[Any]:
+    def _scroll(self, allowed: edge.Filter | None, *, with_payload: bool | list[str]) -> Iterator[Any]:
         offset: Any = None
         while True:
             request = edge.ScrollRequest(offset=offset, limit=PAGE, filter=allowed, with_payload=with_payload)
@@ -221,29 +229,7 @@ def _request(ask: Ask, vector: Vector, tenant: str) -> edge.QueryRequest:
         params = edge.SearchParams(idf=edge.IdfParams(corpus=_filter(Where(ask.where.matter_ids), tenant)))
     else:
         query, params = edge.Query.Nearest(vector, using=ask.by), None
-    return edge.QueryRequest(query=query, filter=allowed, limit=ask.limit, with_payload=SHOWN, params=params)
-
-
-def _hits(found: Sequence[edge.ScoredPoint]) -> list[Hit]:
-    """Most hits of a search are from few documents, whose ids are read once."""
-    documents: dict[str, UUID] = {}
-    hits = []
-    for point in found:
-        said = point.payload or {}
-        document = documents.get(said[DOCUMENT])
-        if document is None:
-            document = documents[said[DOCUMENT]] = UUID(said[DOCUMENT])
-        pk = point.id  # made anew each time it is asked for
-        hits.append(
-            Hit(
-                pk if isinstance(pk, UUID) else UUID(str(pk)),
-                point.score,
-                document,
-                said.get(START, 0),
-                said.get(END, 0),
-            )
-        )
-    return hits
+    return edge.QueryRequest(query=query, filter=allowed, limit=ask.limit, with_payload=False, params=params)
 
 
 def _filter(where: Where, tenant: str = MATTER) -> edge.Filter:

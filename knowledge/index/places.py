@@ -38,7 +38,7 @@ class Places:
         found = [[(_uuid(point.id), point.score) for point in answer] for answer in answers]
         known = self._known
         new = {str(pk) for answer in found for pk, _ in answer if pk.int not in known}
-        learned = self.learn(shard.retrieve(list(new), with_payload=SHOWN)) if new else {}
+        learned = self.learn(shard.retrieve(list(new), SHOWN, with_vector=False)) if new else {}
         return [
             [
                 Hit(pk, score, *place)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 from uuid import UUID
 
 import numpy as np
@@ -95,8 +96,7 @@ class Ask:
     limit: int
 
 
-@dataclass(frozen=True)
-class Hit:
+class Hit(NamedTuple):  # a search makes hundreds of them, and a dataclass is made a third as fast
     id: UUID
     score: float  # higher is better, comparable within one ask only
     document_id: UUID

@@ -77,6 +77,9 @@ class ServerIndex:
         for record in self._scroll(None, with_payload=True):
             yield UUID(str(record.id)), UUID((record.payload or {})[VERSION])
 
+    def warm(self) -> None:
+        """A server warms itself."""
+
     def delete_points(self, ids: Sequence[UUID]) -> None:
         if ids:
             with _typed():

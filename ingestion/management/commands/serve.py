@@ -58,9 +58,11 @@ class Command(BaseCommand):
     def _warm_up(self) -> None:
         """Load the models while the first pages are already served."""
         try:
-            generations.embedder(generations.current()).embed_query("warm")
+            generation = generations.current()
+            generations.embedder(generation).embed_query("warm")
+            generations.index(generation).warm()
             engines.generator()
-        except InferenceError as error:
+        except (InferenceError, IndexUnavailable) as error:
             self.stderr.write(f"The model could not be loaded: {error}")
 
 
