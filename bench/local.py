@@ -43,14 +43,14 @@ def measure() -> list[Figure]:
 
 
 def _writing(ours: EdgeIndex, local: QdrantClient, points: list[Point]) -> list[Figure]:
-    """Both get the same batches in turns; the graph that ours builds in flush() counts too."""
+    """Both get the same batches in turns; the graph that ours builds in the end counts too."""
     mine, theirs = 0.0, 0.0
     for start in range(0, len(points), BATCH):
         batch = points[start : start + BATCH]
         mine += _seconds(lambda batch=batch: ours.upsert(batch))
         rows = [models.PointStruct(id=str(p.id), vector=p.dense.tolist(), payload=p.payload()) for p in batch]
         theirs += _seconds(lambda rows=rows: local.upsert("c", rows))
-    building = _seconds(ours.flush)
+    building = _seconds(ours.build)
     return [
         Figure(
             f"index: {NAME} written, against local mode",

@@ -1,6 +1,7 @@
 """The power fails while a running service takes files in: what it had said to have, it has.
 
-So has an index what was flushed into it, whatever of its files the system had written back by then.
+So has an index what was flushed into it, whatever of its files the system had written back by then, and
+whichever shard of it is about to take over.
 
 The data directory is an ext4 file system in a file. The cut shuts that file system down without flushing its
 journal (EXT4_IOC_SHUTDOWN): of what only the page cache holds nothing reaches the file, as when the power
@@ -213,10 +214,12 @@ while True:
     index.delete_version(made[0].version_id)
     index.flush()
     print(made[0].id, *(point.id for point in made[1:]), flush=True)
-    files = [file for file in path.rglob("*") if file.is_file()]
+    files = [file for file in index._path.rglob("*") if file.is_file()]
     for file in chance.sample(files, 5):  # as the system writes back what it likes, when it likes
         with file.open("rb") as written:
             os.fsync(written.fileno())
+    if chance.random() < 0.3:
+        index.build()
 """
 
 
@@ -225,7 +228,7 @@ def write_until_cut(disk: Disk, matter: UUID, turn: int) -> list[list[str]]:
     words = [sys.executable, "-c", WRITER, str(disk.at / "index"), str(matter), str(turn)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as writer:
         flushed = [writer.stdout.readline()]
-        with cutting(disk, psutil.Process(writer.pid), 0.2 + 0.3 * turn):
+        with cutting(disk, psutil.Process(writer.pid), 0.5 + 0.7 * turn):
             flushed += list(writer.stdout)
     disk.unmount()
     disk.mount()

@@ -3,11 +3,12 @@
 A shard can be opened by one process only; a lock beside it makes a second opener fail with a clear message.
 """
 
+import logging
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from threading import Lock
+from pathlib import Path
+from threading import Event, Lock, Thread
 from typing import Any
 from uuid import UUID
 
@@ -15,6 +16,7 @@ import qdrant_edge as edge
 
 from knowledge.index import bm25, places, shards
 from knowledge.index.asks import Vector, ready
+from knowledge.index.building import Build
 from knowledge.index.places import SHOWN, Places
 from knowledge.index.schema import (
     DENSE,
@@ -30,11 +32,15 @@ from knowledge.index.schema import (
     Point,
     Where,
 )
-from knowledge.index.shards import UNFINISHED, typed
+from knowledge.index.shards import typed
 
-OPTIMIZE_EVERY = 5_000  # points written between two builds of the HNSW graph
+logger = logging.getLogger(__name__)
+
+BUILD_BYTES = 12_000_000  # of vectors outside of the graph, at least: the engine makes none for 10 MB
+BUILD_SHARE = 0.1  # of all points
+FLOAT_BYTES = 4
+AGAIN_SECONDS = 300.0  # after a build that failed
 FLUSH_EVERY = 5_000  # points written between two flushes of all files: what is read again after a crash
-PAGE = 1_000
 LAST_QUERY_SECONDS = 1.0
 
 
@@ -51,16 +57,17 @@ class EdgeIndex:
         except IndexUnavailable:
             self._lock.close()
             raise
-        self._writing, self._flushing = Lock(), Lock()
+        self._renewing, self._flushing, self._writing = Lock(), Lock(), Lock()  # taken in this order
         self._asked = self._flushed = 0  # flushes: the last one asked for, the last one that is covered
-        self._written = self._unflushed = 0
+        self._unflushed, self._unbuilt = 0, _unbuilt(self._shard)
+        self._build: Build | None = None  # to be told of what is written
+        self._builder: Thread | None = None
         self._places = Places()
-        self._closed = False
+        self._closing, self._closed = Event(), False
 
     def upsert(self, points: Sequence[Point]) -> None:
         if points:
             self._write(edge.UpdateOperation.upsert_points([_point(point) for point in points]), len(points))
-            self._written += len(points)
             self._places.keep(points)
 
     def delete_version(self, version_id: UUID) -> None:
@@ -83,13 +90,12 @@ class EdgeIndex:
         return found
 
     def points(self) -> Iterator[tuple[UUID, UUID]]:
-        for record in self._scroll(None, with_payload=True):
-            yield UUID(str(record.id)), UUID(record.payload[VERSION])
+        for found in shards.records(self._serving, with_payload=True):
+            yield from ((UUID(str(row.id)), UUID((row.payload or {})[VERSION])) for row in found)
 
     def warm(self) -> None:
-        records = islice(self._scroll(None, with_payload=SHOWN), places.MOST)
-        while page := list(islice(records, PAGE)):
-            self._places.learn(page)
+        for found in islice(shards.records(self._serving, with_payload=SHOWN), places.MOST // shards.PAGE):
+            self._places.learn(found)
 
     def delete_points(self, ids: Sequence[UUID]) -> None:
         if ids:
@@ -110,45 +116,72 @@ class EdgeIndex:
 
     def ids(self, where: Where) -> Iterator[UUID]:
         if not where.is_empty:
-            yield from (UUID(str(record.id)) for record in self._scroll(_filter(where), with_payload=False))
+            for found in shards.records(self._serving, _filter(where)):
+                yield from (UUID(str(row.id)) for row in found)
+
+    def build(self) -> None:
+        """Bring into the graph what was written since. Where it cannot be, the old shard serves on."""
+        self._renew(anew=False)
 
     def compact(self) -> None:
         """The engine keeps deleted points in its log and segments, whatever it is told: the others are copied
         into a new shard, which takes over, and the old one is removed.
         """
+        self._renew(anew=True)
+
+    def _renew(self, *, anew: bool) -> None:
+        with self._renewing, typed():
+            self._check_open()
+            build = Build(self._path, self._config, anew=anew)
+            try:
+                self._copy_for(build)
+                build.run()
+                old, old_path = self._take_over(build)
+            finally:
+                self._build = None
+                build.clear()
+            self._closing.wait(LAST_QUERY_SECONDS)  # for queries that are still at the old one
+            old.close()
+            shutil.rmtree(old_path)
+
+    def _copy_for(self, build: Build) -> None:
+        with self._writing:
+            self._check_open()
+            build.copy()
+            self._build = build
+
+    def _check_open(self) -> None:
+        if self._closing.is_set():
+            raise IndexUnavailable("The index is closed.")
+
+    def _take_over(self, build: Build) -> tuple[edge.EdgeShard, Path]:
         with self._flushing, self._writing:
             old, old_path = self._engine, self._path
-            path = old_path.with_name(f"shard-{shards.number(old_path) + 1}{UNFINISHED}")
-            shutil.rmtree(
-                path, ignore_errors=True
-            )  # of a copy that broke off: it may hold what is deleted now
-            self._copy_to(shards.opened(path, self._config))
-            self._path = path.rename(path.with_name(path.name.removesuffix(UNFINISHED)))
-            self._shard = shards.opened(self._path, self._config)
-        time.sleep(LAST_QUERY_SECONDS)  # for queries that are still at the old one
-        old.close()
-        shutil.rmtree(old_path)
+            self._shard, self._path = build.finish(), build.path
+            self._unbuilt = self._unflushed = build.points
+            self._build = None
+        return old, old_path
 
-    def _copy_to(self, fresh: edge.EdgeShard) -> None:
-        try:
-            for records in self._copies():
-                with typed():
-                    fresh.update(edge.UpdateOperation.upsert_points(records))
-            with typed():
-                fresh.optimize()
-                fresh.flush()
-        finally:
-            fresh.close()
+    def _build_soon(self) -> None:
+        if self._builder is None or not self._builder.is_alive():
+            self._builder = Thread(target=self._keep_built, name="index-builder", daemon=True)
+            self._builder.start()
 
-    def _copies(self) -> Iterator[list[edge.Point]]:
-        offset: Any = None
-        while True:
-            request = edge.ScrollRequest(offset=offset, limit=PAGE, with_payload=True, with_vector=True)
-            with typed():
-                records, offset = self._engine.scroll(request)
-            yield [edge.Point(id=row.id, vector=row.vector or {}, payload=row.payload) for row in records]
-            if offset is None:
-                return
+    def _keep_built(self) -> None:
+        while not self._closing.is_set() and self._is_outgrown:
+            try:
+                self.build()
+            except IndexUnavailable as error:
+                if not self._closing.is_set():
+                    logger.warning("The index serves as it is, %d points behind: %s", self._unbuilt, error)
+                    self._closing.wait(AGAIN_SECONDS)
+
+    @property
+    def _is_outgrown(self) -> bool:
+        """Whether so much was written since the graph was built that going through it takes its time."""
+        if self._unbuilt * self._config.dimensions * FLOAT_BYTES < BUILD_BYTES:
+            return False
+        return self._unbuilt >= BUILD_SHARE * self._engine.info().points_count
 
     def flush(self) -> None:
         """Write the engine's log to the disk: from it the engine makes again what its other files lack.
@@ -166,39 +199,35 @@ class EdgeIndex:
     def _flush(self) -> None:
         with self._writing, typed():
             covered = self._asked
-            if self._written >= OPTIMIZE_EVERY:
-                self._engine.optimize()
-                self._written = 0
             if self._unflushed >= FLUSH_EVERY:
                 self._engine.flush()
                 self._unflushed = 0
             log = shards.log_of(self._path)
         with typed():
             shards.sync(log)
+            if self._is_outgrown:
+                self._build_soon()
         self._flushed = covered
 
     def close(self) -> None:
-        with self._flushing, self._writing:
+        self._closing.set()
+        with self._writing:
+            if self._build is not None:
+                self._build.stop("The index is closed.")
+        with self._renewing, self._flushing, self._writing:
             if not self._closed:
                 self._closed = True
                 self._shard.close()
                 self._lock.close()
-
-    def _scroll(self, allowed: edge.Filter | None, *, with_payload: bool | list[str]) -> Iterator[Any]:
-        offset: Any = None
-        while True:
-            request = edge.ScrollRequest(offset=offset, limit=PAGE, filter=allowed, with_payload=with_payload)
-            with typed():
-                records, offset = self._engine.scroll(request)
-            yield from records
-            if offset is None:
-                return
 
     @property
     def _engine(self) -> edge.EdgeShard:
         if self._closed:
             raise IndexUnavailable("The index is closed.")
         return self._shard
+
+    def _serving(self) -> edge.EdgeShard:
+        return self._engine
 
     def _delete(self, field: str, value: UUID) -> None:
         self._write(edge.UpdateOperation.delete_points_by_filter(_all_of([(field, [str(value)])])))
@@ -207,6 +236,15 @@ class EdgeIndex:
         with self._writing, typed():
             self._engine.update(operation)
             self._unflushed += points
+            self._unbuilt += points
+            if self._build is not None:
+                self._build.remember(operation, points)
+
+
+def _unbuilt(shard: edge.EdgeShard) -> int:
+    """About how many points have words in the index, but are not in the graph of vectors."""
+    info = shard.info()
+    return int(max(0, 2 * info.points_count - info.indexed_vectors_count))
 
 
 def _point(point: Point) -> edge.Point:

@@ -1,12 +1,15 @@
-"""The folders of an embedded index: one for each shard, of which the newest serves. One process owns them."""
+"""The folders of an embedded index: one for each shard, of which the newest serves. One process owns them.
+
+A shard that is not complete yet has a file beside it that says so.
+"""
 
 import fcntl
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 import qdrant_edge as edge
 
@@ -22,6 +25,8 @@ from knowledge.index.schema import (
 )
 
 UNFINISHED = ".making"
+EMPTY = bytes(1 << 18)
+PAGE = 1_000
 
 
 def own(path: Path) -> IO[str]:
@@ -38,16 +43,57 @@ def own(path: Path) -> IO[str]:
 
 
 def newest(root: Path) -> Path:
-    """The shard that took over last; what a crash left of an unfinished copy, or of an old shard, goes."""
-    found = sorted((path for path in root.glob("shard*") if not path.name.endswith(UNFINISHED)), key=number)
-    last = found[-1] if found else root / "shard"
-    for path in root.glob("shard*"):
+    """The shard that took over last; what a crash left of an unfinished one, or of an old one, goes."""
+    folders = [path for path in root.glob("shard*") if path.is_dir()]
+    complete = [path for path in folders if path.suffix != UNFINISHED and not _note(path).exists()]
+    last = max(complete, key=_number, default=root / "shard")
+    for path in folders:
         if path != last:
             shutil.rmtree(path)
+    for left in root.glob(f"shard*{UNFINISHED}"):
+        left.unlink()
     return last
 
 
-def number(path: Path) -> int:
+def begin_next(path: Path) -> Path:
+    """The folder for the shard that comes after this one, not made yet, noted as unfinished."""
+    following = path.with_name(f"shard-{_number(path) + 1}")
+    discard(following)
+    _note(following).touch()
+    return following
+
+
+def finish(path: Path) -> None:
+    """From now on this shard is complete, and newer than all before it."""
+    _note(path).unlink()
+    sync([os.open(path.parent, os.O_RDONLY)])
+
+
+def discard(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    _note(path).unlink(missing_ok=True)
+
+
+def copy(source: Path, target: Path) -> None:
+    """The files of a shard as they are, to which nobody may write meanwhile; what is empty takes no place."""
+    shutil.copytree(source, target, copy_function=_copy)
+
+
+def _copy(source: str, target: str) -> None:
+    with Path(source).open("rb") as old, Path(target).open("wb") as new:
+        while piece := old.read(len(EMPTY)):
+            if piece == EMPTY[: len(piece)]:
+                new.seek(len(piece), os.SEEK_CUR)
+            else:
+                new.write(piece)
+        new.truncate()
+
+
+def _note(path: Path) -> Path:
+    return path.with_name(path.name + UNFINISHED)
+
+
+def _number(path: Path) -> int:
     return int(path.name.partition("-")[2] or 0)
 
 
@@ -84,14 +130,40 @@ def log_of(path: Path) -> list[int]:
     return found
 
 
-def sync(descriptors: Sequence[int]) -> None:
-    """Wait until these are on the disk; they are closed then. Other threads go on meanwhile."""
-    try:
-        for descriptor in descriptors:
+def all_of(path: Path) -> Iterator[int]:
+    """Every file and folder of a shard, one after another, to be synced."""
+    yield os.open(path, os.O_RDONLY)
+    for file in path.rglob("*"):
+        yield os.open(file, os.O_RDONLY)
+
+
+def sync(descriptors: Iterable[int]) -> None:
+    """Wait until each of these is on the disk, and close it. Other threads go on meanwhile."""
+    for descriptor in descriptors:
+        try:
             os.fsync(descriptor)
-    finally:
-        for descriptor in descriptors:
+        finally:
             os.close(descriptor)
+
+
+def records(
+    serving: Callable[[], edge.EdgeShard],
+    allowed: edge.Filter | None = None,
+    *,
+    with_payload: bool | list[str] = False,
+    with_vector: bool = False,
+) -> Iterator[list[edge.Record]]:
+    """All points that the filter allows, page by page, each from the shard that serves then."""
+    offset: Any = None
+    while True:
+        request = edge.ScrollRequest(
+            offset=offset, limit=PAGE, filter=allowed, with_payload=with_payload, with_vector=with_vector
+        )
+        with typed():
+            found, offset = serving().scroll(request)
+        yield found
+        if offset is None:
+            return
 
 
 @contextmanager
