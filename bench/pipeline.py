@@ -84,11 +84,11 @@ def many(_: Path) -> Iterator[Figure]:
     for size in SIZES:
         files = {f"{number}.txt": _clauses(1, 5000 + number).encode() for number in range(number, size)}
         each = 1000 * _ingest(matter, files) / len(files)
-        memory = _resident()
+        memory = _memory()
         number = size
         first = first or (each, memory)
         yield _grown(f"pipeline: one more small document, up to {size:,}", each, "ms", first[0])
-        yield _grown(f"pipeline: resident memory at {size:,} documents", memory, "MB", first[1])
+        yield _grown(f"pipeline: memory held at {size:,} documents", memory, "MB", first[1])
 
 
 def _grown(name: str, value: float, unit: str, first: float) -> Figure:
@@ -186,10 +186,10 @@ def _pages(name: str, pages: int, whole: float, alone: float) -> Figure:
     return Figure(f"pipeline: {name}", pages / whole, "pages/s", "", pages / alone, alone / whole)
 
 
-def _resident() -> float:
-    """Megabytes of this process and of those that it keeps."""
-    here = psutil.Process()
-    return sum(each.memory_info().rss for each in [here, *here.children(recursive=True)]) / 1e6
+def _memory() -> float:
+    """Megabytes that this process holds for itself: without the files of the index, which it maps."""
+    held = psutil.Process().memory_info()
+    return float(held.rss - getattr(held, "shared", 0)) / 1e6
 
 
 @cache

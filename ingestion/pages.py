@@ -77,9 +77,8 @@ def store(lease: jobs.Lease, version: Version, pages: Sequence[Parsed], *, is_fi
         for generation in generations.live():
             cut(version, generation, rows, keep_others=not is_first)
         text = "".join(page.text for page in version.pages.order_by("start", "number"))
-        Version.objects.filter(pk=version.pk).update(
-            characters=len(text), fingerprint=similar.fingerprint(text)
-        )
+        Version.objects.filter(pk=version.pk).update(characters=len(text))
+        similar.keep(version, text)
         wordings.keep(version)
 
 

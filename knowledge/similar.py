@@ -8,12 +8,14 @@ import re
 
 import numpy as np
 
-from knowledge.models import Document, Version
+from knowledge.models import Document, Likeness, Version
 
 WORD = re.compile(r"\w+")
 SHINGLE = 3  # words
 BITS = 64
+WHOLE = (1 << BITS) - 1
 NEAR = 3  # bits that may differ
+QUARTER = BITS // (NEAR + 1)
 SHORTEST = 50  # words; shorter texts are alike by chance
 
 
@@ -29,20 +31,34 @@ def fingerprint(text: str) -> int | None:
     return int(np.packbits(majority).view(">i8")[0])
 
 
+def keep(version: Version, text: str) -> None:
+    """Store the fingerprint of its text, and the quarters by which it is found."""
+    made = fingerprint(text)
+    Version.objects.filter(pk=version.pk).update(fingerprint=made)
+    version.likenesses.all().delete()
+    matter = version.document.matter_id
+    Likeness.objects.bulk_create(
+        Likeness(matter_id=matter, version=version, key=key)
+        for key in ([] if made is None else quarters(made))
+    )
+
+
 def find(version: Version) -> Document | None:
     """The first other document of the matter whose current text is almost this one."""
     mine = Version.objects.values_list("fingerprint", flat=True).get(pk=version.pk)
     if mine is None:
         return None
-    others = (
-        Version.objects.filter(current_of__matter=version.document.matter_id, fingerprint__isnull=False)
-        .exclude(document=version.document_id)
-        .order_by("created")
-    )
-    rows = list(others.values_list("document", "fingerprint"))
-    if not rows:
-        return None
-    differing = np.array([print_ for _, print_ in rows], dtype=np.int64) ^ np.int64(mine)
-    distances = np.bitwise_count(differing.view(np.uint64))
-    near = np.flatnonzero(distances <= NEAR)
-    return Document.objects.get(pk=rows[int(near[0])][0]) if len(near) else None
+    alike = Version.objects.filter(
+        likenesses__matter=version.document.matter_id,
+        likenesses__key__in=quarters(mine),
+        current_of__isnull=False,
+    ).exclude(document=version.document_id)
+    for other, print_ in alike.order_by("created").values_list("document", "fingerprint").iterator():
+        if ((print_ ^ mine) & WHOLE).bit_count() <= NEAR:
+            return Document.objects.get(pk=other)
+    return None
+
+
+def quarters(print_: int) -> list[int]:
+    """Of a fingerprint, each with its place: where at most three bits differ, one of the four is equal."""
+    return [place << QUARTER | print_ >> place * QUARTER & (1 << QUARTER) - 1 for place in range(NEAR + 1)]

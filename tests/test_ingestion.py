@@ -2,6 +2,7 @@
 
 import email.message
 import io
+import random
 import threading
 import time
 import zipfile
@@ -12,7 +13,7 @@ from fpdf import FPDF
 from PIL import Image, ImageDraw
 
 from ingestion import pipeline
-from knowledge import access, documents, generations, jobs, search
+from knowledge import access, documents, generations, jobs, search, similar
 from knowledge.index import Where
 from knowledge.models import Document, Job, Page, Version
 from tests.conftest import make_people
@@ -137,6 +138,27 @@ def test_near_copies_are_flagged_and_others_are_not(people):
     other = ingested(people, "c.txt", "\n".join(f"Item {n}: a crane, a boat, a quay {n}." for n in range(80)))
     assert near.near == first.document
     assert other.near is None
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_prints_that_differ_in_three_bits_have_a_quarter_in_common(seed):
+    chance = random.Random(seed)  # noqa: S311
+    mark = chance.randrange(-(2**63), 2**63)
+    other = mark
+    for bit in chance.sample(range(63), similar.NEAR):
+        other ^= 1 << bit
+    assert set(similar.quarters(mark)) & set(similar.quarters(other))
+    assert len(set(similar.quarters(mark))) == 4
+
+
+def test_versions_are_compared_with_those_of_their_own_matter_that_are_read(people):
+    text = "\n".join(f"Clause {number}. The party numbered {number} pays twice." for number in range(80))
+    theirs = documents.add(people.foreign, "a.txt", [text.encode()], people.outsider).version
+    pipeline.run(theirs.job.pk)
+    first = ingested(people, "a.txt", f"{text}\nSigned.")
+    assert first.near is None
+    assert ingested(people, "a.txt", f"{text}\nSigned twice.").near is None  # of its own document
+    assert ingested(people, "b.txt", text).near == first.document
 
 
 def test_after_an_edit_of_one_clause_at_most_three_passages_are_embedded_again(people):

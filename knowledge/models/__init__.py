@@ -3,7 +3,7 @@
 from knowledge.models.answer import Answer, Citation, Evidence
 from knowledge.models.audit import AuditAnchor, AuditEvent, AuditText
 from knowledge.models.description import Correspondent, Kind
-from knowledge.models.document import Document, Page, Passage, Version
+from knowledge.models.document import Document, Likeness, Page, Passage, Version
 from knowledge.models.generation import Generation, Indexed
 from knowledge.models.hold import Hold
 from knowledge.models.job import Job
@@ -38,6 +38,7 @@ __all__ = [
     "Indexed",
     "Job",
     "Kind",
+    "Likeness",
     "Matter",
     "Membership",
     "Page",

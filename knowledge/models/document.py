@@ -116,6 +116,20 @@ class Version(Description):
         return "".join(self.pages.order_by("start", "number").values_list("text", flat=True))
 
 
+class Likeness(models.Model):
+    """A quarter of a version's fingerprint. Texts that are almost the same have one in common."""
+
+    matter = models.ForeignKey(Matter, on_delete=models.CASCADE, related_name="+", db_index=False)
+    version = models.ForeignKey(Version, on_delete=models.CASCADE, related_name="likenesses")
+    key = models.PositiveIntegerField()  # which quarter, and its 16 bits
+
+    class Meta:
+        indexes = [models.Index(fields=["matter", "key"], name="likeness_in_matter")]
+
+    def __str__(self) -> str:
+        return f"{self.version} {self.key:x}"
+
+
 class Page(models.Model):
     """A page, or the nearest equivalent: a sheet, an e-mail, a whole text file."""
 
