@@ -14,6 +14,7 @@ from fpdf import FPDF
 from PIL import Image
 
 from ingestion import sandbox
+from ingestion.parse.words import Words
 from knowledge import blobs, boxes, documents, pictures
 from knowledge.client import Client, Problem
 from knowledge.models import AuditEvent, Page, Version
@@ -95,16 +96,40 @@ def test_only_the_part_of_a_span_that_stands_on_the_page_is_marked(lease, pincit
     assert 10 < right - left < 60
 
 
-def test_a_column_beside_is_no_part_of_the_line(lease):
-    page = Page(text="ab", boxes=_packed([[10, 10, 20, 20], [300, 10, 310, 20]]))
-    assert boxes.rectangles(page, 0, 2) == [(10, 10, 20, 20), (300, 10, 310, 20)]
-    page = Page(text="ab", boxes=_packed([[10, 10, 20, 20], [22, 11, 30, 21]]))
-    assert boxes.rectangles(page, 0, 2) == [(10, 10, 30, 21)]
+def test_a_column_beside_is_no_part_of_the_line():
+    page = Page(text="a b", boxes=placed((0, 1, [10, 10, 20, 20]), (2, 1, [300, 10, 310, 20])))
+    assert boxes.rectangles(page, 0, 3) == [(10, 10, 20, 20), (300, 10, 310, 20)]
+    page = Page(text="a b", boxes=placed((0, 1, [10, 10, 20, 20]), (2, 1, [22, 11, 30, 21])))
+    assert boxes.rectangles(page, 0, 3) == [(10, 10, 30, 21)]
     assert boxes.rectangles(Page(text="ab"), 0, 2) == []
 
 
-def _packed(rows: list[list[int]]) -> bytes:
-    return zlib.compress((np.array(rows) * 10).astype("<i2").tobytes())
+def placed(*rows: tuple[int, int, list[int]]) -> bytes:
+    """Stored places of words of one width: where each begins, its length, the box of its first character."""
+    starts, lengths, first = (np.array(column) for column in zip(*rows, strict=True))
+    last = first + np.outer((lengths - 1) * (first[:, 2] - first[:, 0]), [1, 0, 1, 0])
+    return Words(starts, lengths, np.stack((first, last), axis=1)).packed()
+
+
+def test_within_a_word_characters_share_its_box_evenly():
+    page = Page(text="a lot", boxes=placed((0, 1, [0, 0, 7, 9]), (2, 3, [10, 0, 15, 9])))
+    lefts_rights = [[0, 7], [0, 0], [10, 15], [15, 20], [20, 25]]
+    assert boxes.of(page)[:, [0, 2]].tolist() == lefts_rights
+    assert boxes.rectangles(page, 3, 5) == [(15, 0, 25, 9)]
+
+
+def test_places_that_do_not_fit_the_text_are_not_believed():
+    box = [0, 0, 7, 9]
+    assert boxes.of(Page(text="ab", boxes=placed((0, 3, box)))) is None
+    assert boxes.of(Page(text="abc", boxes=placed((0, 2, box), (1, 1, box)))) is None
+    assert boxes.of(Page(text="abc", boxes=placed((0, 0, box)))) is None
+    assert boxes.of(Page(text="abc", boxes=placed((0, 1, box))[:-1])) is None
+    assert boxes.of(Page(text="abc", boxes=placed((0, 1, box)))) is not None
+
+
+def test_places_stored_for_each_character_are_read_still():
+    stored = zlib.compress(np.array([[100, 100, 200, 200], [220, 110, 300, 210]], "<i2").tobytes())
+    assert boxes.rectangles(Page(text="ab", boxes=stored), 0, 2) == [(10, 10, 30, 21)]
 
 
 def test_each_frame_of_a_picture_is_a_page(people, pincite):

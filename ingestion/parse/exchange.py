@@ -3,12 +3,13 @@
 The reader trusts nothing: what does not fit the form is the work of a parser gone wrong.
 """
 
+import io
 import json
 import os
 import stat
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, BinaryIO, get_args
 
 from ingestion.parse.errors import Code, ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Kind, Page, Parsed, Refusal
@@ -18,6 +19,7 @@ COMPLAINTS = "stderr"
 PROTECTIONS = "protections.json"
 TAKEN = b"+"  # what a keeper says first
 PICTURE = "picture.png"
+BOXES = "boxes"  # of all pages, one after the other: a file for each costs more than what is in it
 PASSWORD = "password"  # noqa: S105 - the name of a file
 OUT_OF_MEMORY = "Reading the file needed more memory than is allowed."
 PNG = b"\x89PNG\r\n\x1a\n"  # how one begins
@@ -27,8 +29,10 @@ GARBAGE = "The parser left something that is not a result."
 
 
 def write(scratch: Path, parsed: Parsed) -> None:
+    boxes = [page.boxes for page in parsed.pages]
+    (scratch / BOXES).write_bytes(b"".join(each for each in boxes if each))
     pages = [
-        {**asdict(page), "boxes": _put(scratch, f"boxes-{page.number}", page.boxes)} for page in parsed.pages
+        {**asdict(page), "boxes": None if page.boxes is None else len(page.boxes)} for page in parsed.pages
     ]
     attachments = [
         {"name": attachment.name, "file": _put(scratch, f"attachment-{place}", attachment.content)}
@@ -105,17 +109,9 @@ def take(scratch: Path, name: str, most: int = MOST_BYTES) -> bytes:
         return handle.read(most)
 
 
-def _put(scratch: Path, name: str, content: bytes | None) -> str | None:
-    if content is None:
-        return None
+def _put(scratch: Path, name: str, content: bytes) -> str:
     (scratch / name).write_bytes(content)
     return name
-
-
-def _get(scratch: Path, name: str | None) -> bytes | None:
-    if name is None:
-        return None
-    return take(scratch, name)
 
 
 def _error(result: dict[str, Any]) -> ParseError:
@@ -126,20 +122,20 @@ def _error(result: dict[str, Any]) -> ParseError:
 
 
 def _parsed(scratch: Path, result: dict[str, Any]) -> Parsed:
+    boxes = io.BytesIO(take(scratch, BOXES))
     return Parsed(
         media_type=_text(result["media_type"]),
         title=_text(result["title"]),
         metadata={_text(key): _text(value) for key, value in result["metadata"].items()},
-        pages=tuple(_page(scratch, page) for page in result["pages"]),
+        pages=tuple(_page(page, boxes) for page in result["pages"]),
         attachments=tuple(
-            Attachment(_text(each["name"]), _get(scratch, each["file"]) or b"")
-            for each in result["attachments"]
+            Attachment(_text(each["name"]), take(scratch, each["file"])) for each in result["attachments"]
         ),
         refused=tuple(Refusal(_text(each["name"]), _text(each["reason"])) for each in result["refused"]),
     )
 
 
-def _page(scratch: Path, page: dict[str, Any]) -> Page:
+def _page(page: dict[str, Any], boxes: BinaryIO) -> Page:
     if page["kind"] not in get_args(Kind):
         raise ValueError(page["kind"])
     confidence = page["confidence"]
@@ -151,7 +147,7 @@ def _page(scratch: Path, page: dict[str, Any]) -> Page:
         confidence=None if confidence is None else float(confidence),
         width=float(page["width"]),
         height=float(page["height"]),
-        boxes=_get(scratch, page["boxes"]),
+        boxes=None if page["boxes"] is None else boxes.read(max(int(page["boxes"]), 0)),
     )
 
 

@@ -8,7 +8,7 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from ingestion.parse import ocr, progress
 from ingestion.parse.errors import ParseError
 from ingestion.parse.parsed import File, Page, Parsed
-from ingestion.parse.pdf import MOST_PIXELS, pack
+from ingestion.parse.pdf import MOST_PIXELS
 
 MOST_FRAMES = 2_000
 DPI = 200  # assumed where the picture does not say
@@ -43,5 +43,5 @@ def _page(number: int, frame: Image.Image) -> Page:
     width, height = small.width * points, small.height * points
     if not read.text:
         return Page(number, str(number), "", "unreadable", None, width, height)
-    boxes = pack(read.boxes * points * 10)
-    return Page(number, str(number), read.text, "ocr", read.confidence, width, height, boxes)
+    words = read.words.scaled(points).packed()
+    return Page(number, str(number), read.text, "ocr", read.confidence, width, height, words)

@@ -1,4 +1,4 @@
-"""Reading pictures of text: RapidOCR with its wheel's models, in reading order, a box per character."""
+"""Reading pictures of text: RapidOCR with its wheel's models, in reading order, with the places of lines."""
 
 import logging
 import os
@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ingestion.parse import words
+from ingestion.parse.words import Words
+
 LEAST_CONFIDENCE = 0.5
 THREADS = 2
 
@@ -17,10 +20,10 @@ THREADS = 2
 class Read:
     text: str  # lines, each ended
     confidence: float  # mean over the characters, 0 to 1
-    boxes: NDArray[np.float64]  # (characters, 4): x0, y0, x1, y1 in pixels; a line's box shared out evenly
+    words: Words  # each line is one; x0, y0, x1, y1 in pixels
 
 
-NOTHING = Read("", 0.0, np.zeros((0, 4)))
+NOTHING = Read("", 0.0, words.NONE)
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,10 @@ def read(picture: NDArray[np.uint8]) -> Read:
     rows = _rows([line for line in lines if line.score >= LEAST_CONFIDENCE and line.text.strip()])
     if not rows:
         return NOTHING
-    pieces = [piece for row in rows for piece in _pieces(row)]
+    text = "".join(f"{' '.join(line.text for line in row)}\n" for row in rows)
     weight = sum(len(line.text) for row in rows for line in row)
     confidence = sum(line.score * len(line.text) for row in rows for line in row) / weight
-    return Read("".join(text for text, _ in pieces), confidence, np.vstack([boxes for _, boxes in pieces]))
+    return Read(text, confidence, _places([line for row in rows for line in row]))
 
 
 @cache
@@ -76,17 +79,11 @@ def _rows(lines: list[_Line]) -> list[list[_Line]]:
     return [sorted(row, key=lambda each: each.x0) for row in rows]
 
 
-def _pieces(row: list[_Line]) -> list[tuple[str, NDArray[np.float64]]]:
-    pieces = []
-    for place, line in enumerate(row):
-        pieces.append((line.text, _shared_out(line)))
-        pieces.append(("\n" if place == len(row) - 1 else " ", np.zeros((1, 4))))
-    return pieces
-
-
-def _shared_out(line: _Line) -> NDArray[np.float64]:
-    edges = np.linspace(line.x0, line.x1, len(line.text) + 1)
-    boxes = np.empty((len(line.text), 4))
-    boxes[:, 0], boxes[:, 2] = edges[:-1], edges[1:]
-    boxes[:, 1], boxes[:, 3] = line.y0, line.y1
-    return boxes
+def _places(lines: list[_Line]) -> Words:
+    """Of lines in their order, with one character between two of them. A line's box is shared out evenly."""
+    lengths = np.array([len(line.text) for line in lines])
+    boxes = np.array([[[line.x0, line.y0, line.x1, line.y1]] * 2 for line in lines])
+    each = (boxes[:, 0, 2] - boxes[:, 0, 0]) / lengths
+    boxes[:, 0, 2] = boxes[:, 0, 0] + each
+    boxes[:, 1, 0] = boxes[:, 1, 2] - each
+    return Words(np.cumsum(lengths + 1) - lengths - 1, lengths, boxes)

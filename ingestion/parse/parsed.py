@@ -25,8 +25,9 @@ class File:
 class Page:
     """A page, or the nearest equivalent. Its text is empty or ends with a line break.
 
-    `boxes` is the zlib of a little-endian int16 array of shape (len(text), 4): x0, y0, x1, y1 in tenths of a
-    point from the top left of the page as displayed; all zero for a character without a place.
+    `boxes` is a byte 2, then little-endian for each word in order: where it begins in the text and its length
+    (uint32), and x0, y0, x1, y1 of its first and of its last character (int16), in tenths of a point from the
+    top left of the page as displayed; all zero for a character without a place.
     """
 
     number: int  # from 1

@@ -1,8 +1,8 @@
-"""PDF: the text of each page with a box for every character; pages that are pictures are read by OCR."""
+"""PDF: the text of each page with the places of its words; pages that are pictures are read by OCR."""
 
-import zlib
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,25 +73,20 @@ def _page(document: Any, number: int, *, is_ocr_now: bool) -> Page:
                 return Page(number, label, "", "pending", None, width, height)
             read = _read_picture(page)
             if len(read.text) > len(text.characters):
-                boxes = pack(read.boxes * (72 / OCR_DPI * 10))
-                return Page(number, label, read.text, "ocr", read.confidence, width, height, boxes)
+                words = read.words.scaled(72 / OCR_DPI).packed()
+                return Page(number, label, read.text, "ocr", read.confidence, width, height, words)
         if not text.characters.strip():
             # A page with nothing on it is empty, not unreadable.
             return Page(number, label, "", "unreadable" if pictures > 0 else "text", None, width, height)
-        boxes = pack(_as_displayed(text.boxes, page) * 10)
-        return Page(number, label, text.characters, "text", None, width, height, boxes)
-
-
-def pack(boxes: NDArray[Any]) -> bytes:
-    """Boxes (characters, 4) in tenths of a point, as they are stored."""
-    return zlib.compress(np.clip(np.rint(boxes), -32768, 32767).astype("<i2").tobytes(), level=1)
+        words = replace(text.words, boxes=_as_displayed(text.words.boxes, page)).packed()
+        return Page(number, label, text.characters, "text", None, width, height, words)
 
 
 def _as_displayed(boxes: NDArray[np.float32], page: Any) -> NDArray[np.float32]:
     """From the page's own space (origin bottom left) to x0, y0, x1, y1 from top left, rotation applied."""
     left, bottom, right, top = page.get_bbox()  # media and crop box, inherited or not
-    x0, y0 = boxes[:, 0] - left, top - boxes[:, 3]
-    x1, y1 = boxes[:, 2] - left, top - boxes[:, 1]
+    x0, y0 = boxes[..., 0] - left, top - boxes[..., 1]
+    x1, y1 = boxes[..., 2] - left, top - boxes[..., 3]
     across, down = right - left, top - bottom
     turned = {
         0: (x0, y0, x1, y1),
@@ -99,8 +94,8 @@ def _as_displayed(boxes: NDArray[np.float32], page: Any) -> NDArray[np.float32]:
         180: (across - x1, down - y1, across - x0, down - y0),
         270: (y0, across - x1, y1, across - x0),
     }[page.get_rotation() % 360]
-    placed = np.stack(turned, axis=1)
-    placed[~boxes.any(axis=1)] = 0
+    placed = np.stack(turned, axis=-1)
+    placed[~boxes.any(axis=-1)] = 0
     return placed
 
 

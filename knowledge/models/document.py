@@ -153,7 +153,7 @@ class Page(models.Model):
     foot = models.PositiveIntegerField(default=0)
     width = models.FloatField(default=0)  # points
     height = models.FloatField(default=0)
-    boxes = models.BinaryField(null=True)  # zlib of int16 (characters, 4), tenths of a point, from top left
+    boxes = models.BinaryField(null=True)  # places of its words: knowledge.boxes
 
     class Meta:
         ordering = ["number"]

@@ -1,6 +1,5 @@
 """The fast way to the text of a PDF page says what the library says, character by character."""
 
-import ctypes
 import re
 from contextlib import closing
 
@@ -16,8 +15,8 @@ FILES = sorted(demo.FILES.glob("*.pdf"))
 
 
 def kept(*codes: int) -> tuple[str, list[int]]:
-    found, places = pdftext._kept(np.array(codes, dtype=np.int64))
-    return "".join(map(chr, found)), places.tolist()
+    found, is_dropped = pdftext._cleaned(np.array(codes, dtype=np.int64))
+    return "".join(map(chr, found[~is_dropped])), np.flatnonzero(~is_dropped).tolist()
 
 
 @pytest.mark.parametrize(
@@ -40,14 +39,8 @@ def test_every_character_is_kept_with_its_place(codes, text, places):
 
 
 def words(text: str) -> list[str]:
-    codes = np.array([ord(each) for each in text], dtype=np.int64)
-    first, last, word = pdftext._words(codes, np.arange(len(codes)))
-    assert [row for row in word if row >= 0] == sorted(row for row in word if row >= 0)
-    found = [text[begin : end + 1] for begin, end in zip(first, last, strict=True)]
-    assert [
-        "".join(c for c, row in zip(text, word, strict=True) if row == n) for n in range(len(found))
-    ] == found
-    return found
+    codes, is_dropped = pdftext._cleaned(np.array([ord(each) for each in text], dtype=np.int64))
+    return [text[start:end] for start, end in zip(*pdftext._words(codes, is_dropped), strict=True)]
 
 
 def test_words_end_at_white_space_and_long_ones_are_cut():
@@ -56,6 +49,11 @@ def test_words_end_at_white_space_and_long_ones_are_cut():
     assert words("x" * 30) == ["x" * 12, "x" * 12, "x" * 6]
     assert words("ab " + "y" * 13) == ["ab", "y" * 12, "y"]
     assert words("") == words(" \n") == []
+
+
+def test_a_word_goes_on_as_another_one_where_something_was_dropped():
+    assert words("di\x02\r\nvided") == ["di", "vided"]  # in the next line
+    assert words("a\0b") == ["a", "b"]
 
 
 def by_the_library(textpage) -> str:
@@ -69,18 +67,23 @@ def test_text_and_places_of_real_pages_are_those_of_the_library(path):
     with closing(pdfium.PdfDocument(path)) as document:
         for page in document:
             text = pdftext.of(page)
-            assert len(text.characters) == len(text.boxes)
             with closing(page.get_textpage()) as textpage:
                 assert text.characters == by_the_library(textpage)
                 check_boxes(text, textpage)
 
 
 def check_boxes(text: pdftext.Text, textpage) -> None:
-    """Every character is where the library says, but for how wide the letters of its word are."""
-    _, places = pdftext._kept(pdftext._codes(textpage, textpage.count_chars()))
-    left, right, bottom, top = (ctypes.c_double() for _ in range(4))
-    for place, (x0, y0, x1, y1) in zip(places.tolist(), text.boxes.tolist(), strict=False):
-        if x1 > x0 and raw.FPDFText_GetCharBox(textpage, place, left, right, bottom, top):
-            width = y1 - y0  # of the widest letter
-            assert x0 - width <= (left.value + right.value) / 2 <= x1 + width
-            assert y0 - 0.5 <= (bottom.value + top.value) / 2 <= y1 + 0.5
+    """Words are all that is not white space, and begin and end where the library says."""
+    _, is_dropped = pdftext._cleaned(pdftext._codes(textpage, textpage.count_chars()))
+    places, found = np.flatnonzero(~is_dropped), text.words
+    ends = found.starts + found.lengths
+    told = [text.characters[start:end] for start, end in zip(found.starts, ends, strict=True)]
+    assert "".join(told) == "".join(text.characters.split())
+    for boxes, *both in zip(found.boxes.tolist(), places[found.starts], places[ends - 1], strict=True):
+        assert boxes == [loose(textpage, place) for place in both]
+
+
+def loose(textpage, place: int) -> list[float]:
+    box = raw.FS_RECTF()
+    raw.FPDFText_GetLooseCharBox(textpage, int(place), box)
+    return [box.left, box.top, box.right, box.bottom]

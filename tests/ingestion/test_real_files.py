@@ -2,11 +2,14 @@
 
 import json
 import re
+from itertools import accumulate
 
 import pytest
 
 from ingestion import chunks, sandbox
 from ingestion.parse.errors import ParseError
+from knowledge import boxes
+from knowledge.models import Page
 from tests.ingestion.conftest import DATA, NO_DATA
 
 CONTRACTS = DATA / "contracts"
@@ -57,3 +60,19 @@ def test_a_case_file_is_read_or_says_why_not(path):
         return
     assert any(page.text.strip() for page in parsed.pages)
     assert all(page.text.endswith("\n") for page in parsed.pages if page.text)
+
+
+PDFS = [*(DATA / "casefiles").glob("*.pdf"), *(DATA / "kleister_nda" / "pdf").glob("*.pdf")]
+
+
+@pytest.mark.parametrize("path", sorted(PDFS), ids=lambda path: path.name)
+def test_every_passage_of_a_pdf_knows_its_rectangles_on_each_of_its_pages(path):
+    pages = sandbox.parse_in_child(path, path.name, ocr="later").pages
+    starts = dict(zip(pages, accumulate((len(page.text) for page in pages), initial=0), strict=False))
+    for piece in chunks.split(pages, 800, 100):
+        for page in pages[piece.page_first - 1 : piece.page_last]:
+            start, end = max(piece.start - starts[page], 0), max(piece.end - starts[page], 0)
+            row = Page(text=page.text, boxes=page.boxes)
+            found = boxes.rectangles(row, start, end)
+            assert bool(found) == bool(page.text[start:end].strip()), page.text[start:end]
+            assert all(left < right and top < bottom for left, top, right, bottom in found)

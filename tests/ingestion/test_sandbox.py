@@ -99,14 +99,18 @@ def test_garbage_is_no_result(hostile, result):
     assert error.value.code == "crashed"
 
 
-def test_a_result_cannot_name_files_outside_the_scratch_folder(hostile):
-    page = (
-        '{"number": 1, "label": "1", "text": "", "kind": "text", "confidence": null, "width": 0, "height": 0'
-    )
-    head = '{"media_type": "a", "title": "", "metadata": {}, "attachments": [], "refused": [], "pages": ['
-    result = head + page + ', "boxes": "../../../../etc/passwd"}]}'
+@pytest.mark.parametrize(
+    "part",
+    [
+        '"pages": [], "attachments": [{"name": "a", "file": "../../../../etc/passwd"}]',
+        '"attachments": [], "pages": [{"number": 1, "label": "1", "text": "", "kind": "text", '
+        '"confidence": null, "width": 0, "height": 0, "boxes": "../../../../etc/passwd"}]',
+    ],
+)
+def test_a_result_cannot_name_files_outside_the_scratch_folder(hostile, part):
+    result = '{"media_type": "a", "title": "", "metadata": {}, "refused": [], ' + part + "}"
     with pytest.raises(ParserKilled):
-        hostile(f"open('result.json', 'w').write({result!r})")
+        hostile(f"open('boxes', 'w').write('b'); open('result.json', 'w').write({result!r})")
 
 
 def test_output_is_limited(hostile):
