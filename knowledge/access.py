@@ -7,12 +7,13 @@ what the person may not see are the same `Http404`; a member who lacks the role 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.models import AnonymousUser, Group, User
 from django.core.exceptions import PermissionDenied
-from django.db.models import Exists, OuterRef, Q, QuerySet, Subquery
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.http import Http404
 from django.utils import timezone
 
@@ -40,7 +41,7 @@ from knowledge.models import (
 )
 from knowledge.models.sign_in import SignInQuerySet
 from knowledge.models.token import came_with
-from knowledge.prepared import Prepared
+from knowledge.prepared import Prepared, by_id
 
 Person = User | AnonymousUser
 
@@ -78,11 +79,23 @@ def open_to(user_id: int, now: datetime | None = None) -> QuerySet[Matter]:
     return Matter.objects.filter(by_name | by_group, ~walled, is_active)
 
 
-# The same query, built once: search asks it twice each time.
-_STAND_INS = {"user_id": -987_654_321, "now": datetime(1, 2, 3, 4, 5, 6, 7, tzinfo=UTC)}
-_OPEN = Prepared(open_to, **_STAND_INS)
-_IS_OPEN = Prepared(
-    lambda matter_id, **rest: open_to(**rest).filter(pk=matter_id), matter_id=UUID(int=7), **_STAND_INS
+# The same query, built once: search asks it several times each time. And the roles of members.
+_USER: dict[str, Any] = {"user_id": -987_654_321}
+_MATTER: dict[str, Any] = {"matter_id": UUID(int=7)}
+_OPEN_NOW = {**_USER, "now": datetime(1, 2, 3, 4, 5, 6, 7, tzinfo=UTC)}
+_OPEN = Prepared(open_to, **_OPEN_NOW)
+_IS_OPEN = Prepared(lambda matter_id, **rest: open_to(**rest).filter(pk=matter_id), **_MATTER, **_OPEN_NOW)
+_BY_NAME = Prepared(
+    lambda user_id, matter_id: Membership.objects.filter(matter=matter_id, user=user_id),
+    column="role",
+    **_USER,
+    **_MATTER,
+)
+_BY_GROUP = Prepared(
+    lambda user_id, matter_id: GroupMembership.objects.filter(matter=matter_id, group__user=user_id),
+    column="role",
+    **_USER,
+    **_MATTER,
 )
 
 
@@ -103,14 +116,11 @@ def matters_of(person: Person) -> QuerySet[Matter]:
 
 def role_in(person: Person, matter: Matter) -> Role | None:
     """The highest role, by name or by a group; None when the person may not see the matter at all."""
-    here = OuterRef("pk")
-    by_name = Membership.objects.filter(matter=here, user=person.pk)
-    by_group = GroupMembership.objects.filter(matter=here, group__user=person.pk)
-    # Two subqueries, not two joins: members times groups times their people would be rows without end.
-    roles = [Subquery(rows.order_by("-role").values("role")[:1]) for rows in (by_name, by_group)]
-    held = matters_of(person).filter(pk=matter.pk).values_list(*roles).first() or ()
-    highest = max((role for role in held if role is not None), default=None)
-    return None if highest is None else Role(highest)
+    if matter.pk not in _matter_ids(person, matter.pk):
+        return None
+    member = {"user_id": person.pk, "matter_id": matter.pk}
+    held = [*_BY_NAME.values(**member), *_BY_GROUP.values(**member)]
+    return Role(max(held)) if held else None
 
 
 def managers_of(matter: Matter) -> QuerySet[User]:
@@ -139,7 +149,7 @@ def groups_for(person: Person) -> QuerySet[Group]:
 
 
 def matter_for(person: Person, matter_id: UUID, role: Role = Role.READER) -> Matter:
-    matter = matters_of(person).filter(pk=matter_id).first()
+    matter = by_id(Matter, _matter_ids(person, matter_id)).get(matter_id)
     if matter is None:
         raise Http404("No such matter.")
     trace.opened(matter.pk)

@@ -74,7 +74,7 @@ def like(scope: Scope, version: Version, offset: int, wanted: Wanted | None = No
     """Documents that say what stands at this place, by their best passages."""
     passage = search.passage_at(version, offset)
     results = search.like(scope, passage, (wanted or Wanted()).passages) if passage else []
-    return _grouped(scope, results)
+    return _grouped(results)
 
 
 def _exact(scope: Scope, query: Query, node: Node, wanted: Wanted) -> Found:
@@ -116,7 +116,7 @@ def _ranked(scope: Scope, query: Query, wanted: Wanted) -> Found:
     results = search.retrieve(inner, query.words, wanted.passages)
     if query.exact is not None:
         results = _marked(inner, query, results)
-    groups = _grouped(scope, results)
+    groups = _grouped(results)
     known = [group.entry for group in groups] if counts is None else catalogue.entries(scope, counts)
     offered = choices.of(scope, query.words, [result.passage for result in results])
     return Found(
@@ -143,13 +143,13 @@ def _inside(result: Result, found: Mapping[UUID, Marks]) -> Ranges:
     return known.within(passage.start, passage.end) if known else []
 
 
-def _grouped(scope: Scope, results: Sequence[Result]) -> list[Group]:
+def _grouped(results: Sequence[Result]) -> list[Group]:
     """The documents in the order of their best passages."""
     by_document: dict[UUID, list[Place]] = {}
     for result in results:
         by_document.setdefault(result.passage.version.document_id, []).append(_place(result))
-    entries = {entry.document_id: entry for entry in catalogue.entries(scope, by_document)}
-    return [Group(entries[pk], found) for pk, found in by_document.items() if pk in entries]
+    entries = {each.document_id: each for each in catalogue.of(result.passage.version for result in results)}
+    return [Group(entries[pk], found) for pk, found in by_document.items()]
 
 
 def _place(result: Result) -> Place:

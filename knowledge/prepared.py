@@ -85,25 +85,36 @@ def _read(row: tuple[Any, ...], readers: Sequence[Reader]) -> list[Any]:
 
 
 class Prepared:
-    """A query for ids that Django builds once.
+    """A query for one column that Django builds once.
 
-    `build` makes it of stand-ins, values that stand nowhere else in it; `ids` puts others in their places.
+    `build` makes it of stand-ins, values that stand nowhere else in it; others are put in their places then.
     A stand-in that does not come back as it was given would be asked for literally: that is refused.
     """
 
-    def __init__(self, build: Callable[..., QuerySet[Any]], **stand_ins: Any) -> None:
-        self._build, self._stand_ins = build, stand_ins
+    def __init__(self, build: Callable[..., QuerySet[Any]], /, column: str = "pk", **stand_ins: Any) -> None:
+        self._build, self._column, self._stand_ins = build, column, stand_ins
 
     def ids(self, **values: Any) -> frozenset[UUID]:
-        sql, parameters = self._statement
+        return frozenset(pk if isinstance(pk, UUID) else UUID(pk) for pk in self.values(**values))
+
+    def values(self, **values: Any) -> list[Any]:
+        """As the database gives them."""
+        return [value for (value,) in self._asked(self._statement[0], values)]
+
+    def count(self, **values: Any) -> int:
+        [(found,)] = self._asked(f"SELECT COUNT(*) FROM ({self._statement[0]}) AS found", values)  # noqa: S608
+        return int(found)
+
+    def _asked(self, sql: str, values: dict[str, Any]) -> list[Any]:
+        parameters = self._statement[1]
         with connection.cursor() as cursor:
             cursor.execute(sql, [_adapted(values[name]) if name else said for name, said in parameters])
-            return frozenset(pk if isinstance(pk, UUID) else UUID(pk) for (pk,) in cursor.fetchall())
+            return list(cursor.fetchall())
 
     @cached_property
     def _statement(self) -> tuple[str, list[tuple[str, Any]]]:
         """The SQL, and of each parameter the name of what it stands for, or "" and its value."""
-        rows = self._build(**self._stand_ins).order_by().values_list("pk")
+        rows = self._build(**self._stand_ins).order_by().values_list(self._column)
         sql, parameters = rows.query.sql_with_params()
         names = {_adapted(value): name for name, value in self._stand_ins.items()}
         named = [(names.get(said, ""), said) for said in parameters]

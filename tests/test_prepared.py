@@ -1,11 +1,12 @@
 """Queries whose SQL is kept give what Django's own give."""
 
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from django.utils import timezone
 
-from knowledge import access, prepared
+from knowledge import access, generations, prepared
 from knowledge.models import Document, Generation, Matter, Page, Passage, Version
 from tests.test_access import make_passage
 
@@ -38,6 +39,27 @@ def test_rows_by_another_column(people):
 def test_nothing_asked_for_is_nothing_asked(people, django_assert_num_queries):
     with django_assert_num_queries(0):
         assert prepared.rows_by(Page, "id", []) == []
+
+
+def test_some_columns_of_rows_by_two_others(people):
+    passage, other = make_passage(people.matter), make_passage(people.matter)
+    for version, number in ((passage.version, 1), (passage.version, 2), (other.version, 1)):
+        Page.objects.get_or_create(version=version, number=number, defaults={"start": 0})
+    labels = prepared.values(Page, ("version_id", "number"), version_id={passage.version_id}, number={1, 3})
+    assert labels == [[passage.version_id, 1]]
+    assert prepared.values(Page, ("label",), version_id={passage.version_id}, number=()) == []
+
+
+def test_a_kept_query_counts_and_gives_another_column(people):
+    make_passage(people.matter)
+    generation, readable = generations.current(), generations.readable().count()
+    for matter in (people.matter, people.foreign):
+        lacking = generations.missing(generation).filter(document__matter=matter).count()
+        assert generations.rebuilding(frozenset({matter.pk})) == lacking
+    assert generations.rebuilding(frozenset({people.matter.pk, people.foreign.pk})) <= readable
+    named = prepared.Prepared(lambda pk: Matter.objects.filter(pk=pk), column="name", pk=UUID(int=7))
+    assert named.values(pk=people.matter.pk) == [people.matter.name]
+    assert named.count(pk=people.matter.pk) == 1
 
 
 def test_more_than_fit_into_one_statement(people, monkeypatch):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
 from ninja import Query, Router, Schema, Status
-from pydantic import Field, StringConstraints
+from pydantic import BaseModel, Field, StringConstraints
 
 from knowledge import access, generations, lookup, saved, search
 from knowledge.api.auth import person_of
@@ -21,7 +21,7 @@ Limit = Annotated[int, Field(ge=1, le=search.MOST_RESULTS)]
 Text = Annotated[str, Field(max_length=LONGEST, examples=["terminat* /s notice date:2019..2021"])]
 
 
-class PlaceOut(Schema):
+class PlaceOut(BaseModel):
     page: int
     page_label: str
     start: int = Field(description="Offset in code points in the version's text.")
@@ -39,7 +39,7 @@ class PlaceOut(Schema):
         )
 
 
-class GroupOut(Schema):
+class GroupOut(BaseModel):
     document_id: UUID
     version_id: UUID
     document: str

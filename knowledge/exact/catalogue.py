@@ -8,10 +8,10 @@ from uuid import UUID
 
 from django.utils import timezone
 
-from knowledge import access
+from knowledge import access, prepared
 from knowledge.access import Scope
 from knowledge.exact.reading import KINDS
-from knowledge.models import Correspondent, Kind
+from knowledge.models import Correspondent, Kind, Version, Wording
 from knowledge.query.fields import FIELDS, plain
 
 MOST_VALUES = 12  # of one facet
@@ -66,6 +66,29 @@ def entries(scope: Scope, document_ids: Collection[UUID]) -> list[Entry]:
     if len(document_ids) <= FEW:
         rows = rows.filter(pk__in=document_ids)
     return [Entry(*row) for row in rows.values_list(*COLUMNS) if row[0] in document_ids]
+
+
+def of(versions: Iterable[Version]) -> list[Entry]:
+    """Of versions that were found and may be shown, with their documents, by path."""
+    found = {version.pk: version for version in versions}
+    kinds = dict(prepared.values(Wording, ("version_id", "kinds"), version_id=found))
+    return [
+        _entry(each, kinds.get(each.pk)) for each in sorted(found.values(), key=lambda v: v.document.path)
+    ]
+
+
+def _entry(version: Version, pages: int | None) -> Entry:
+    return Entry(
+        document_id=version.document_id,
+        version_id=version.pk,
+        path=version.document.path,
+        title=version.title,
+        kind=version.kind,
+        date=version.date,
+        custodian=version.custodian,
+        author=version.author,
+        pages=pages,
+    )
 
 
 def facets(scope: Scope, found: Collection[Entry]) -> list[Facet]:
