@@ -15,7 +15,8 @@ _django = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 - needs the settings
 
-from knowledge import callers, mcp  # noqa: E402
+from knowledge import callers, lending, mcp  # noqa: E402
 from knowledge.bodies import limited  # noqa: E402
 
-application = limited(callers.watched(mcp.mounted(_django)), settings.MAX_FILE_BYTES + settings.FORM_BYTES)
+_most = settings.MAX_FILE_BYTES + settings.FORM_BYTES
+application = limited(callers.watched(mcp.mounted(lending.lent(_django))), _most)

@@ -7,16 +7,27 @@ from typing import Any
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect
+from django.utils.decorators import sync_only_middleware
 from django.utils.deprecation import MiddlewareMixin
 
 from knowledge import audit, entrance, factors
 from knowledge.api.auth import person_of
 from knowledge.api.problems import problem
 
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
 # Where somebody without a second factor may go: to set one up, to show it, and out.
 WITHOUT_FACTOR = frozenset(
     "login logout health second_step confirm factors factor_app factor_key oidc oidc_callback".split()
 )
+
+
+@sync_only_middleware
+def in_one_thread(get_response: GetResponse) -> GetResponse:
+    """With this innermost, Django calls all middlewares in the thread of the request, one inside the other;
+    else it goes to the event loop and back for each of them, twice.
+    """
+    return get_response
 
 
 class NoStoreMiddleware(MiddlewareMixin):

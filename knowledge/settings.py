@@ -76,6 +76,7 @@ else:
         "default": {
             "ENGINE": "django.db.backends.sqlite3",
             "NAME": DATABASE_URL.removeprefix("sqlite:///") or str(DATA_DIR / "pincite.sqlite3"),
+            "CONN_MAX_AGE": 60,  # of the threads of requests (knowledge/lending.py)
             "OPTIONS": {
                 "transaction_mode": "IMMEDIATE",
                 "timeout": 30,
@@ -185,6 +186,7 @@ MIDDLEWARE = [
     "knowledge.audit.middleware.AuditMiddleware",
     "knowledge.middleware.SecondFactorMiddleware",
     "axes.middleware.AxesMiddleware",
+    "knowledge.middleware.in_one_thread",  # last, for what it does is done to all above
 ]
 ROOT_URLCONF = "knowledge.urls"
 ASGI_APPLICATION = "knowledge.asgi.application"
