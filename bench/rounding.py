@@ -7,10 +7,10 @@ The documents are contracts of the evaluation data where that is at hand, else c
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from bench.figure import Figure
 from bench.made_up import clauses
@@ -24,6 +24,7 @@ from inference.generator.segment import Segment, State
 DOCUMENTS = 20
 CHARACTERS = 2400  # of each document, about 600 tokens
 ANSWER = 40
+KEPT = 8 << 30  # bytes: all documents stay, since none that was found is let go
 QUESTIONS = ("Which law governs this?", "Who are the parties?")
 
 Read = Sequence[Segment]
@@ -44,16 +45,12 @@ def rounding(bench: Any) -> Iterator[Figure]:
 def _size(bench: Any, reading: Reading, whole: Any, dtype: torch.dtype) -> Figure:
     """Of 4,000 tokens, with all scales and with the tokens that are not rounded."""
     segments = reading(bench.ids(4000, 1))
-    taken = sum(_bytes(part.numbers) + (0 if part.scale is None else _bytes(part.scale)) for part in segments)
-    exact = sum(_bytes(part.numbers) for part in segments if part.scale is None)
+    taken = sum(part.bytes for part in segments)
+    exact = sum(part.bytes for part in segments if part.scale is None)
     taken -= exact * (whole.model.dtype.itemsize - 2) // whole.model.dtype.itemsize  # they would be bf16
     kib, plain = taken / 4000 / 1024, bench.engine.reader.shape.token_bytes / dtype.itemsize * 2 / 1024
     name = "generate: int8 cache, KiB a token, 4000 tokens"
     return Figure(name, kib, "KiB", "<= 0.5", baseline=plain, ratio=kib / plain)
-
-
-def _bytes(numbers: Tensor) -> int:
-    return numbers.numel() * numbers.element_size()
 
 
 def _equal(bench: Any, reading: Reading) -> float:
@@ -68,7 +65,7 @@ def _equal(bench: Any, reading: Reading) -> float:
         answers = [bench.request(ids, ANSWER, scope) for ids in asked]
         for ids, answer in zip(asked, answers, strict=True):
             fed = [*ids[shared:], *answer.tokens()[:-1]]
-            one, two = (_greedy(bench, part, fed) for part in (as_read, other))
+            one, two = (greedy(bench, part, fed) for part in (as_read, other))
             same += sum(a == b for a, b in zip(one, two, strict=True))
             total += len(one)
     return same / total
@@ -81,17 +78,19 @@ def _prompt(bench: Any, document: str, question: str) -> list[int]:
 
 def _remembering(bench: Any, limits: Limits) -> Reading:
     """What an engine with these limits remembers of a document, opened."""
-    engine = Engine(bench.model, frozenset(), limits)
+    engine = Engine(bench.model, frozenset(), replace(limits, cache_bytes=KEPT))
 
     def read(document: Sequence[int]) -> Read:
         scope = bench.scope()
         bench.ask(document, 0, scope, engine)
-        return engine.memory.prefixes.find(scope, tokens_of(document))[1]
+        known = engine.memory.prefixes.find(scope, tokens_of(document))[1]
+        assert sum(map(len, known)) == len(document)
+        return known
 
     return read
 
 
-def _greedy(bench: Any, read: Read, fed: list[int]) -> list[int]:
+def greedy(bench: Any, read: Read, fed: list[int]) -> list[int]:
     """The likeliest token at each place of the answer."""
     reader = bench.engine.reader
     opened = [segment.opened(bench.model.dtype) for segment in read]

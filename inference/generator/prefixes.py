@@ -66,17 +66,15 @@ class Prefixes:
         """
         node = self._walk(scope, tokens, split=True)
         missing = len(tokens) - self._depth(node)
+        if not 0 < missing <= len(segment):
+            return pinned
+        part = segment if missing == len(segment) else segment.part(len(segment) - missing, len(segment))
         node.pins += 1
-        fits = 0 < missing <= len(segment) and self._make_room(
-            missing * segment.bytes // len(segment), is_home=True
-        )
+        fits = self._make_room(part.bytes, is_home=True)
         node.pins -= 1
         if not fits:
             return pinned
-        part = (
-            segment if missing == len(segment) else segment.part(len(segment) - missing, len(segment)).copy()
-        )
-        child = Node(tokens[len(tokens) - missing :], part, node)
+        child = Node(tokens[len(tokens) - missing :], part if part is segment else part.copy(), node)
         node.children[int(child.tokens[0])] = child
         self.bytes[True] += child.bytes
         self._use(child)
@@ -122,8 +120,10 @@ class Prefixes:
     def _split(self, node: Node, at: int) -> Node:
         """A new node takes the first `at` tokens and becomes the parent. Nothing is copied."""
         assert node.segment is not None and node.parent is not None  # noqa: S101  only a root has neither
+        before = node.bytes
         upper = Node(node.tokens[:at], node.segment.part(0, at), node.parent)
         node.segment = node.segment.part(at, len(node.segment))
+        self.bytes[node.is_home] += upper.bytes + node.bytes - before  # a scale counts for both
         node.tokens = node.tokens[at:]
         upper.parent.children[int(upper.tokens[0])] = upper  # type: ignore[union-attr]  # just given
         upper.children[int(node.tokens[0])] = node

@@ -52,8 +52,8 @@ class Segment:
 
     @property
     def bytes(self) -> int:
-        """What its tokens take; the keys' scale, one number a channel, is shared by its parts."""
-        return self.numbers.numel() * self.numbers.element_size()
+        """What its tokens take, with the keys' scale: its parts share it, and each counts all of it."""
+        return sum(part.nbytes for part in (self.numbers, self.scale) if part is not None)
 
     def part(self, start: int, stop: int) -> "Segment":
         return Segment(self.numbers[:, :, :, start:stop], self.scale)

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from inference.generator.attention import TILE, How, Pack
+from inference.generator.products import STRAIGHT, TURNED, products
 from inference.generator.segment import Segment, Shape, State
 
 HEADS, GROUPS, WIDTH = 6, 2, 16
@@ -42,3 +43,15 @@ def test_every_query_sees_what_is_before_it_and_in_its_window(new, before, windo
     torch.testing.assert_close(
         mixed.float(), expected(query, *rows, window), atol=CLOSE[dtype], rtol=CLOSE[dtype]
     )
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("length", [5, TURNED, TURNED + 1, STRAIGHT + 1])
+def test_products_are_those_of_each_group(dtype, length):
+    """Of views into a longer row, turned and straight, in one call and one by one."""
+    chance = torch.Generator().manual_seed(length)
+    rows = torch.randn(3, length + 7, 16, generator=chance).to(dtype)[:, :length]
+    some, weights = (torch.randn(3, 4, n, generator=chance).to(dtype) for n in (16, length))
+    for one, other in ((some, rows.transpose(1, 2)), (weights, rows)):
+        expected = torch.stack([a.float() @ b.float() for a, b in zip(one, other, strict=True)])
+        assert torch.allclose(products(one, other).float(), expected, rtol=0.01, atol=0.01 * length**0.5)

@@ -136,7 +136,9 @@ def test_rounded_it_takes_a_quarter_of_fp32_and_says_nearly_the_same():
     document = prompt(200)
     ask(engine, document, 0).tokens()
     row = 16 + 14 + 2  # bytes of a token's keys and values of 16 numbers each, of one head in one layer
-    assert engine.memory.bytes == (200 - EXACT) * 3 * 2 * row + EXACT * engine.reader.shape.token_bytes
+    scales = 3 * 2 * 16 * 2  # bytes: one number for each channel of the keys
+    exact = EXACT * engine.reader.shape.token_bytes
+    assert engine.memory.bytes == (200 - EXACT) * 3 * 2 * row + scales + exact
     ids = document + prompt(9, seed=3)
     request = ask(engine, ids, 12)
     written = request.tokens()

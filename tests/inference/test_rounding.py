@@ -6,7 +6,7 @@ import torch
 from inference.errors import ModelMissing
 from inference.generator import rounding
 from inference.generator.memory import Memory
-from inference.generator.prefixes import tokens_of
+from inference.generator.prefixes import Prefixes, tokens_of
 from inference.generator.rounding import EXACT, opened, rounded
 from inference.generator.segment import Segment, Shape
 
@@ -85,3 +85,18 @@ def test_no_pin_is_left_where_rounding_runs_out_of_memory(monkeypatch):
     while memory.shrink():
         pass
     assert memory.bytes == 0
+
+
+def test_the_budget_counts_scales_wherever_a_stretch_is_split():
+    segment = Segment(numbers(16)).rounded()
+    prefixes = Prefixes(1 << 30, 0, torch.device("cpu"))
+    node = prefixes.find("a", tokens_of([]))[0]
+    node = prefixes.add("a", tokens_of(range(LENGTH)), segment, node)
+    assert prefixes.bytes[True] == segment.numbers.nbytes + segment.scale.nbytes
+    prefixes.release(node)
+    split, shared = prefixes.find("a", tokens_of([*range(20), 99]))
+    assert [len(part) for part in shared] == [20]
+    assert prefixes.bytes[True] == segment.numbers.nbytes + 2 * segment.scale.nbytes
+    prefixes.release(split)
+    prefixes.shrink()
+    assert prefixes.bytes[True] == 0
