@@ -123,7 +123,7 @@ def _ingest(matter: Any, files: Texts) -> float:
         for name, content in files.items():
             documents.add(matter, name, [content], None)
         while documents.unsettled(matter):
-            time.sleep(LOOK_SECONDS)
+            time.sleep(LOOK_SECONDS * max(1.0, len(files) / 100))  # looking takes longer with many
 
     taken = _seconds(work)
     states = set(Version.objects.filter(document__matter=matter).values_list("state", flat=True))

@@ -1,15 +1,18 @@
 """Following a matter in the terminal while its documents are worked on."""
 
 import time
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.core.management.base import OutputWrapper
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from knowledge import documents
 from knowledge.models import Document, Matter, Version
 
 LOOK_SECONDS = 0.5
+LATE = timedelta(minutes=1)  # how long before it is seen a row may have been written
 WORKING = (Version.State.WAITING, Version.State.PROCESSING)
 
 
@@ -21,12 +24,13 @@ class Progress:
         self._matter = matter
         self._wanted = wanted
         self._told: dict[UUID, str] = {}
+        self._looked: datetime | None = None
 
     def watch(self) -> int:
         """Until nothing of this matter is being worked on; returns how many documents failed."""
         while True:
             working = documents.unsettled(self._matter)
-            rows = list(self._rows())
+            rows = list(self._rows() if working else self._all())
             for row in rows:
                 self._tell(row)
             if not working:
@@ -35,6 +39,15 @@ class Progress:
             time.sleep(LOOK_SECONDS)
 
     def _rows(self) -> QuerySet[Document]:
+        """All that are wanted at the first look, then those of which there may be something new to tell."""
+        since, self._looked = self._looked, timezone.now()
+        if since is None:
+            return self._all()
+        news = Q(state__in=WORKING) | Q(created__gte=since - LATE) | Q(jobs__finished__gte=since - LATE)
+        fresh = Version.objects.filter(news, document__matter=self._matter)
+        return self._all().filter(pk__in=fresh.values("document"))
+
+    def _all(self) -> QuerySet[Document]:
         return documents.listing(self._matter).filter(self._wanted).distinct()
 
     def _tell(self, row: Document) -> None:

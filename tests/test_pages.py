@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from knowledge import documents
-from knowledge.models import Document, Job, Matter, Membership, Role, Version
+from knowledge.models import Answer, Document, Job, Matter, Membership, Role, Version
 from tests.conftest import People
 
 
@@ -55,6 +55,14 @@ def test_signing_in_leads_to_ones_matters(client, people):
     response = client.post("/login/", {"username": "owner", "password": "correct horse"}, follow=True)
     assert "Harbour dispute" in text(response)
     assert "Other people" not in text(response)
+
+
+def test_the_list_of_matters_counts_documents_and_answers_each_by_itself(reader, people):
+    Document.objects.bulk_create(Document(matter=people.matter, path=f"{n}.txt") for n in range(3))
+    Answer.objects.bulk_create(
+        Answer(matter=people.matter, asker=people.reader, question="When?") for _ in range(2)
+    )
+    assert "3 documents · 2 answers" in text(reader.get("/"))
 
 
 def test_a_wrong_password_is_told_without_saying_which_part_was_wrong(client, people):
