@@ -106,6 +106,11 @@ class Prepared:
         return int(found)
 
     def _asked(self, sql: str, values: dict[str, Any]) -> list[Any]:
+        """Raises TypeError for what no field converts here: the text of an id would silently find nothing."""
+        if wrong := [
+            name for name, like in self._stand_ins.items() if not isinstance(values[name], type(like))
+        ]:
+            raise TypeError(f"The query wants another type of {', '.join(wrong)}.")
         parameters = self._statement[1]
         with connection.cursor() as cursor:
             cursor.execute(sql, [_adapted(values[name]) if name else said for name, said in parameters])

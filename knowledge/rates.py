@@ -7,6 +7,7 @@ from django.conf import settings
 from django.db.models import F
 from django.utils import timezone
 
+from knowledge import durability
 from knowledge.models import ApiToken
 
 SECONDS = 60
@@ -40,9 +41,10 @@ def count(token: ApiToken) -> Allowance:
     minute = int(now // SECONDS)
     rows = ApiToken.objects.filter(pk=token.pk)
     used = token.calls if token.minute == minute else 0
-    is_counted = rows.exclude(minute=minute).update(minute=minute, calls=1, last_used=timezone.now())
-    is_counted = is_counted or rows.filter(minute=minute, calls__lt=most).update(
-        calls=F("calls") + 1, last_used=timezone.now()
-    )
+    with durability.relaxed():  # after a power cut a minute may begin anew
+        is_counted = rows.exclude(minute=minute).update(minute=minute, calls=1, last_used=timezone.now())
+        is_counted = is_counted or rows.filter(minute=minute, calls__lt=most).update(
+            calls=F("calls") + 1, last_used=timezone.now()
+        )
     left = max(0, most - used - 1) if is_counted else 0
     return Allowance(most, left, SECONDS - int(now) % SECONDS, is_over=not is_counted)

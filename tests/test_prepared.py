@@ -97,3 +97,8 @@ def test_a_stand_in_that_is_not_found_again_is_refused(people):
     )
     with pytest.raises(RuntimeError, match="now"):
         hidden.ids(now=timezone.now())
+
+
+def test_an_id_that_is_a_text_is_refused(people):
+    with pytest.raises(TypeError, match="matter_id"):
+        access.open_ids(people.reader.pk, str(people.matter.pk))

@@ -12,6 +12,7 @@ from datetime import timedelta
 from functools import wraps
 from http import HTTPStatus
 from typing import Any
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.files.uploadedfile import UploadedFile
@@ -137,7 +138,7 @@ def _matter(request: HttpRequest) -> Matter | None:
     found = None
     for name, value in (request.resolver_match.kwargs if request.resolver_match else {}).items():
         if name in DOORS:
-            found = DOORS[name](person_of(request), value)
+            found = DOORS[name](person_of(request), UUID(str(value)))
     if found is None or isinstance(found, Matter):
         return found
     for parent in ("document", "webhook"):  # of a version, of a delivery
