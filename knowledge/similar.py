@@ -54,7 +54,7 @@ def find(version: Version) -> Document | None:
         current_of__isnull=False,
     ).exclude(document=version.document_id)
     for other, print_ in alike.order_by("created").values_list("document", "fingerprint").iterator():
-        if ((print_ ^ mine) & WHOLE).bit_count() <= NEAR:
+        if print_ is not None and ((print_ ^ mine) & WHOLE).bit_count() <= NEAR:
             return Document.objects.get(pk=other)
     return None
 
