@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ingestion import pages, places
-from knowledge import generations, jobs, names
+from knowledge import generations, jobs, names, prepared
 from knowledge.index import Point
 from knowledge.models import Generation, Passage, Version
 
@@ -59,7 +59,7 @@ def _embed(lease: jobs.Lease, version: Version, generation: Generation, passages
     for passage in passages:
         passage.vector = known.get(passage.key)
     reused = [passage for passage in passages if passage.vector is not None]
-    Passage.objects.bulk_update(reused, ["vector"], batch_size=EMBED_AT_ONCE)
+    prepared.store(Passage, "vector", reused)
     # Longest first: what stands in one batch is of similar length, and little of it is padding.
     new = sorted((passage for passage in passages if passage.vector is None), key=lambda row: -len(row.text))
     done = 0
@@ -69,7 +69,7 @@ def _embed(lease: jobs.Lease, version: Version, generation: Generation, passages
         vectors = generations.embedder(generation).embed_passages(texts)
         for passage, vector in zip(batch, vectors, strict=True):
             passage.vector = vector.astype(KEPT).tobytes()
-        Passage.objects.bulk_update(batch, ["vector"])
+        prepared.store(Passage, "vector", batch)
         done += len(batch)
 
 

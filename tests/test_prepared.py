@@ -29,6 +29,19 @@ def test_rows_are_those_that_django_reads(people, model):
     assert not next(iter(found.values()))._state.adding
 
 
+def test_a_column_is_stored_as_django_stores_it_and_nothing_else(people):
+    first, second, third = (make_passage(people.matter) for _ in range(3))
+    first.vector, second.vector, second.heading = b"\x00\xff", None, "not stored"
+    Passage.objects.filter(pk=third.pk).delete()
+    prepared.store(Passage, "vector", [first, second, third])
+    prepared.store(Passage, "vector", [])
+    rows = Passage.objects.in_bulk([first.pk, second.pk, third.pk])
+    assert {pk: (row.vector and bytes(row.vector), row.heading) for pk, row in rows.items()} == {
+        first.pk: (b"\x00\xff", first.heading),
+        second.pk: (None, ""),
+    }
+
+
 def test_rows_by_another_column(people):
     passage = make_passage(people.matter)
     [row] = prepared.rows_by(Passage, "version_id", [passage.version_id])
