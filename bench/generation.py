@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from bench.blending import blending
 from bench.figure import Figure, compared
 from bench.guessing import guessing as guesses
 from bench.made_up import clauses
@@ -267,4 +268,5 @@ PARTS: dict[str, Callable[[Bench], Iterator[Figure]]] = {
     "rounding": rounding,
     "twenty_questions": twenty_questions,
     "logits": logits,
+    "blending": blending,
 }
