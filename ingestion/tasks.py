@@ -9,6 +9,7 @@ from kombu.exceptions import OperationalError
 from ingestion import pipeline, places
 from knowledge import audit, generations, jobs, purge, queue, reconcile, uploads, webhooks
 from knowledge.api import idempotency
+from knowledge.index import IndexUnavailable
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ def reconcile_all() -> None:
     try:
         generations.sweep()
         uploads.sweep()
-        purge.run()
+        _purge()
         audit.anchor()
         idempotency.sweep()
         webhooks.sweep()
@@ -81,6 +82,14 @@ def reconcile_all() -> None:
             logger.warning("Reconcile: %s", finding)
     finally:
         connections.close_all()
+
+
+def _purge() -> None:
+    """Where the index cannot be made anew now, the rest is done all the same, and this in the next round."""
+    try:
+        purge.run()
+    except IndexUnavailable as error:
+        logger.warning("What was deleted is still in the files of the index: %s", error)
 
 
 @shared_task(name="ingestion.tasks.restore")

@@ -45,7 +45,12 @@ TURNING = CONDITIONS | frozenset(
     billion half double about almost approximately around circa nearly roughly
     """.split()
 )
-ASKS_FOR_SOMETHING = re.compile(r"\b(?:what|which|who|whom|whose|when|where|how|why)\b", re.IGNORECASE)
+# A question that neither "yes" nor "no" nor one of two things it names answers.
+ASKS_FOR_SOMETHING = re.compile(
+    r"^\s*(?:(?:at|by|for|from|in|of|on|to|under|until|with|within)\s+)?"
+    r"(?:what|which|who|whom|whose|when|where|how|why)\b(?!.*\bor\b)",
+    re.IGNORECASE | re.DOTALL,
+)
 LEAST_CONTENT = 3  # words that are not stop words; less is no claim
 LEAST_SHARE = 0.5  # of the stretch of the source that a claim covers
 LEAST_COMMON = 0.6  # of the words of a claim in other words, that its place has too
@@ -101,8 +106,7 @@ class Checker:
 
     def __init__(self, reads: Sequence[Read], likely: Sequence[Read] = (), question: str = "") -> None:
         """`likely`: sentences found for the question, with which a claim that names no place is compared."""
-        # Of a question that can be answered by yes or no, its own words are an answer.
-        self._question = highlight.terms(question) if ASKS_FOR_SOMETHING.search(question) else set()
+        self._question = _said(question) if ASKS_FOR_SOMETHING.match(question) else set()
         reads = [*reads, *likely]
         self._reads = reads
         self._likely = [(read, _unit_at(read, 0, len(read.text))) for read in likely]
@@ -126,7 +130,7 @@ class Checker:
             return Finding(text, support)
         if text.endswith("?"):  # whatever it names: a question claims nothing
             return Finding(text, None, "it is a question, not an answer")
-        if self._question and highlight.terms(text) <= self._question:
+        if self._question and _said(text) <= self._question:
             return Finding(text, None, "it only repeats the question")
         if places:
             return _in_other_words(text, places)
@@ -214,6 +218,12 @@ def _common(claim: str, place: str) -> float:
 
 def _negates(text: str) -> bool:
     return any(token in NEGATIONS or token.endswith("n't") for token in _tokens(text))
+
+
+def _said(text: str) -> set[str]:
+    """What a sentence says, in stems: every number, negation and sign, and all words but the emptiest."""
+    left_out = highlight.STOP_WORDS - NEGATIONS
+    return {highlight.stem(token) for token in _tokens(text) if token not in left_out}
 
 
 def _short(text: str) -> str:

@@ -183,30 +183,44 @@ def test_other_words_that_do_not_check_out_get_no_citation(claim, problem):
     assert bool(problem) == bool(finding.problem)
 
 
+NOTED = (
+    "A party must give the other 6 months notice to end the lease. "
+    "The landlord pays the premium of the insurance."
+)
+REPEATS = "repeats the question"
+
+
 @pytest.mark.parametrize(
     ("question", "claim", "problem"),
     [
         (
-            "When must the Buyer pay an undisputed invoice received from the Supplier?",
-            "The Buyer must pay an undisputed invoice received from the Supplier [7].",
-            "repeats the question",
+            "When must a party give notice to end the lease?",
+            "A party must give notice to end the lease",
+            REPEATS,
         ),
+        ("On what notice may a party end the lease?", "A party may end the lease on notice", REPEATS),
         (
-            "When must the Buyer pay an undisputed invoice received from the Supplier?",
-            "The Buyer must pay an undisputed invoice received from the Supplier within 30 days [7].",
+            "How many months notice must a party give the other to end the lease?",
+            "Notice to end the lease must be given by a party to the other 6 months before",
+            "",
+        ),
+        ("Must a party give notice to end the lease?", "To end the lease a party must give notice", ""),
+        (
+            "Does it end when a party gives the other notice?",
+            "When a party gives the other notice, it ends",
             "",
         ),
         (
-            "Must the Buyer pay an undisputed invoice received from the Supplier?",
-            "The Buyer must pay an undisputed invoice received from the Supplier [7].",
+            "Who pays the premium of the insurance, the tenant or the landlord?",
+            "The premium of the insurance, the landlord pays",
             "",
         ),
     ],
 )
 def test_what_only_repeats_a_question_that_asks_for_more_is_no_answer(question, claim, problem):
-    finding = Checker([read(ONE, 0, PAID, 7)], question=question).check(claim)
+    finding = Checker([read(ONE, 0, NOTED, 7)], question=question).check(f"{claim} [7].")
     assert problem in finding.problem
-    assert (finding.support is None) == bool(problem)
+    assert REPEATS not in finding.problem or problem
 
 
 def test_a_quotation_is_shown_in_the_words_of_the_source():

@@ -6,8 +6,10 @@ import random
 import threading
 import time
 import zipfile
+from importlib import import_module
 
 import pytest
+from django.apps import apps
 from django.db import connections
 from fpdf import FPDF
 from PIL import Image, ImageDraw
@@ -149,6 +151,18 @@ def test_prints_that_differ_in_three_bits_have_a_quarter_in_common(seed):
         other ^= 1 << bit
     assert set(similar.quarters(mark)) & set(similar.quarters(other))
     assert len(set(similar.quarters(mark))) == 4
+
+
+def test_the_migration_makes_the_quarters_of_versions_that_were_read_before(people):
+    text = "\n".join(f"Clause {number}. The party numbered {number} pays twice." for number in range(80))
+    version = ingested(people, "a.txt", text)
+    made = set(version.likenesses.values_list("matter", "key"))
+    assert len(made) == 4
+    for mark in (version.fingerprint, -version.fingerprint, -1):
+        Version.objects.filter(pk=version.pk).update(fingerprint=mark)
+        version.likenesses.all().delete()
+        import_module("knowledge.migrations.0023_likeness").fill(apps, None)
+        assert set(version.likenesses.values_list("key", flat=True)) == set(similar.quarters(mark))
 
 
 def test_versions_are_compared_with_those_of_their_own_matter_that_are_read(people):

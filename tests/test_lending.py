@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -52,6 +53,28 @@ def test_requests_at_once_have_a_thread_each(monkeypatch, kept):
 
     asyncio.run(ask())
     assert sorted(threads.count(each) for each in set(threads)) == [2, 2, 2]
+
+
+def test_after_many_requests_at_once_only_so_many_threads_are_kept(monkeypatch):
+    monkeypatch.setattr(lending, "MOST_IDLE", 3)
+    together = threading.Barrier(12, timeout=20)
+    request, threads = serving(together.wait)
+
+    async def ask() -> None:
+        await asyncio.gather(*(request() for _ in range(12)))
+
+    asyncio.run(ask())
+    used = set(threads)
+    assert len(used) == 12
+
+    def alive() -> int:
+        return len(used & {thread.ident for thread in threading.enumerate()})
+
+    for _ in range(200):
+        if alive() <= 3:
+            break
+        time.sleep(0.05)
+    assert alive() == 3
 
 
 def test_a_thread_that_is_still_at_work_is_lent_to_nobody():

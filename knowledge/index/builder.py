@@ -27,6 +27,7 @@ def main(parent: str, copy: str, shard: str, dimensions: str, names: str) -> Non
     built = shards.opened(Path(shard), config)
     if shard != copy:
         _pour(shards.opened(Path(copy), config), built)
+        shards.discard(Path(copy))
     built.optimize()
     built.flush()
     built.close()

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from threading import Event
 
 import qdrant_edge as edge
 
@@ -29,6 +30,7 @@ class Build:
         self._child: subprocess.Popen[str] | None = None
         self._stopped = ""
         self._is_finished = False
+        self.over = Event()  # whatever became of it
 
     def copy(self) -> None:
         """Nobody may write meanwhile; what is written from then on is to be remembered."""
@@ -37,8 +39,10 @@ class Build:
     def remember(self, operation: edge.UpdateOperation, points: int) -> None:
         self._remembered.append(operation)
         self.points += points
-        if self.points > MOST_REMEMBERED:
-            self.stop("Too much was written meanwhile.")
+
+    @property
+    def is_full(self) -> bool:
+        return self.points >= MOST_REMEMBERED
 
     def stop(self, reason: str) -> None:
         self._stopped = self._stopped or reason
@@ -77,6 +81,7 @@ class Build:
 
     def clear(self) -> None:
         """Remove the copy, and the new shard too unless it has taken over."""
+        self.over.set()
         for path in {self._copy, self.path}:
             if not (self._is_finished and path == self.path):
                 shards.discard(path)

@@ -4,10 +4,8 @@ A shard can be opened by one process only; a lock beside it makes a second opene
 """
 
 import logging
-import shutil
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from pathlib import Path
 from threading import Event, Lock, Thread
 from typing import Any
 from uuid import UUID
@@ -54,6 +52,8 @@ class EdgeIndex:
         self._path = shards.newest(config.path)
         try:
             self._shard = shards.opened(self._path, config)
+            with typed():
+                shards.remove_others(self._path)
         except IndexUnavailable:
             self._lock.close()
             raise
@@ -67,6 +67,7 @@ class EdgeIndex:
 
     def upsert(self, points: Sequence[Point]) -> None:
         if points:
+            self._wait_for_room()
             self._write(edge.UpdateOperation.upsert_points([_point(point) for point in points]), len(points))
             self._places.keep(points)
 
@@ -136,13 +137,14 @@ class EdgeIndex:
             try:
                 self._copy_for(build)
                 build.run()
-                old, old_path = self._take_over(build)
+                old = self._take_over(build)
             finally:
-                self._build = None
+                with self._writing:
+                    self._build = None
                 build.clear()
             self._closing.wait(LAST_QUERY_SECONDS)  # for queries that are still at the old one
             old.close()
-            shutil.rmtree(old_path)
+            shards.remove_others(self._path)
 
     def _copy_for(self, build: Build) -> None:
         with self._writing:
@@ -154,13 +156,13 @@ class EdgeIndex:
         if self._closing.is_set():
             raise IndexUnavailable("The index is closed.")
 
-    def _take_over(self, build: Build) -> tuple[edge.EdgeShard, Path]:
+    def _take_over(self, build: Build) -> edge.EdgeShard:
         with self._flushing, self._writing:
-            old, old_path = self._engine, self._path
+            old = self._engine
             self._shard, self._path = build.finish(), build.path
             self._unbuilt = self._unflushed = build.points
             self._build = None
-        return old, old_path
+        return old
 
     def _build_soon(self) -> None:
         if self._builder is None or not self._builder.is_alive():
@@ -232,6 +234,12 @@ class EdgeIndex:
     def _delete(self, field: str, value: UUID) -> None:
         self._write(edge.UpdateOperation.delete_points_by_filter(_all_of([(field, [str(value)])])))
 
+    def _wait_for_room(self) -> None:
+        """Who writes very much waits for the end of a build that could not keep up."""
+        build = self._build
+        if build is not None and build.is_full:
+            build.over.wait()
+
     def _write(self, operation: edge.UpdateOperation, points: int = 1) -> None:
         with self._writing, typed():
             self._engine.update(operation)
@@ -242,9 +250,10 @@ class EdgeIndex:
 
 
 def _unbuilt(shard: edge.EdgeShard) -> int:
-    """About how many points have words in the index, but are not in the graph of vectors."""
+    """About how many points are not in the graph of vectors; words and names are always in theirs."""
     info = shard.info()
-    return int(max(0, 2 * info.points_count - info.indexed_vectors_count))
+    called = int(shard.count(edge.CountRequest(filter=edge.Filter(must=[edge.HasVectorCondition(NAMES)]))))
+    return int(max(0, 2 * info.points_count + called - info.indexed_vectors_count))
 
 
 def _point(point: Point) -> edge.Point:

@@ -43,16 +43,19 @@ def own(path: Path) -> IO[str]:
 
 
 def newest(root: Path) -> Path:
-    """The shard that took over last; what a crash left of an unfinished one, or of an old one, goes."""
-    folders = [path for path in root.glob("shard*") if path.is_dir()]
-    complete = [path for path in folders if path.suffix != UNFINISHED and not _note(path).exists()]
-    last = max(complete, key=_number, default=root / "shard")
-    for path in folders:
-        if path != last:
-            shutil.rmtree(path)
-    for left in root.glob(f"shard*{UNFINISHED}"):
+    """The complete shard that took over last."""
+    folders = (path for path in root.glob("shard*") if path.is_dir() and path.suffix != UNFINISHED)
+    complete = (path for path in folders if not _note(path).exists())
+    return max(complete, key=_number, default=root / "shard")
+
+
+def remove_others(path: Path) -> None:
+    """What this shard has replaced, and what was never complete. Raises OSError where something stays."""
+    for other in path.parent.glob("shard*"):
+        if other.is_dir() and other != path:
+            discard(other)
+    for left in path.parent.glob(f"shard*{UNFINISHED}"):
         left.unlink()
-    return last
 
 
 def begin_next(path: Path) -> Path:
@@ -60,6 +63,7 @@ def begin_next(path: Path) -> Path:
     following = path.with_name(f"shard-{_number(path) + 1}")
     discard(following)
     _note(following).touch()
+    sync([os.open(path.parent, os.O_RDONLY)])  # no part of the shard may be on the disk before its note is
     return following
 
 
@@ -70,7 +74,9 @@ def finish(path: Path) -> None:
 
 
 def discard(path: Path) -> None:
-    shutil.rmtree(path, ignore_errors=True)
+    """The note goes last: half a shard without it would count as complete."""
+    if path.exists():
+        shutil.rmtree(path)
     _note(path).unlink(missing_ok=True)
 
 
@@ -139,10 +145,15 @@ def all_of(path: Path) -> Iterator[int]:
 
 def sync(descriptors: Iterable[int]) -> None:
     """Wait until each of these is on the disk, and close it. Other threads go on meanwhile."""
-    for descriptor in descriptors:
-        try:
-            os.fsync(descriptor)
-        finally:
+    rest = iter(descriptors)
+    try:
+        for descriptor in rest:
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+    finally:
+        for descriptor in rest:  # after one that failed
             os.close(descriptor)
 
 

@@ -1,3 +1,5 @@
+from itertools import islice
+
 import django.db.models.deletion
 from django.db import migrations, models
 
@@ -14,7 +16,8 @@ def fill(apps, schema_editor):
         for pk, matter, mark in rows.iterator(chunk_size=PAGE)
         for place in range(4)
     )
-    likeness.objects.bulk_create(made, batch_size=PAGE)
+    while some := list(islice(made, PAGE)):
+        likeness.objects.bulk_create(some)
 
 
 class Migration(migrations.Migration):
