@@ -11,12 +11,17 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "knowledge.settings")
 # is what we want. Everything long (downloads, answers) is streamed asynchronously.
 warnings.filterwarnings("ignore", message="StreamingHttpResponse must consume synchronous iterators")
 
-_django = get_asgi_application()
+pages = get_asgi_application()
 
 from django.conf import settings  # noqa: E402 - needs the settings
 
 from knowledge import callers, lending, mcp  # noqa: E402
-from knowledge.bodies import limited  # noqa: E402
+from knowledge.bodies import Application, limited  # noqa: E402
 
-_most = settings.MAX_FILE_BYTES + settings.FORM_BYTES
-application = limited(callers.watched(mcp.mounted(lending.lent(_django))), _most)
+
+def guarded(application: Application) -> Application:
+    """With all that stands before the pages."""
+    return limited(callers.watched(mcp.mounted(application)), settings.MAX_FILE_BYTES + settings.FORM_BYTES)
+
+
+application = guarded(lending.lent(pages))

@@ -14,8 +14,7 @@ import pytest
 from asgiref.sync import async_to_sync
 from django.db import transaction
 
-from knowledge import generations, holds, matters, mcp
-from knowledge.asgi import application
+from knowledge import asgi, generations, holds, matters, mcp
 from knowledge.models import ApiToken
 from tests import doors, probing
 from tests.probing import ASK, TELL, Probe, Stage
@@ -105,7 +104,8 @@ def asked(stage: Stage, persona: str, tool: str, given: dict[str, object]) -> st
             "method": "tools/call",
             "params": {"name": tool, "arguments": given},
         }
-        transport = httpx.ASGITransport(application)
+        # Without a thread for each request, which would have another connection: nothing here is committed.
+        transport = httpx.ASGITransport(asgi.guarded(asgi.pages))
         async with httpx.AsyncClient(
             transport=transport, base_url="http://testserver", headers=headers
         ) as client:
