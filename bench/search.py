@@ -141,7 +141,7 @@ def _at(size: int, filling: Filling, person: Any, directory: Path) -> growth.Poi
 
     while filling.documents * PER_DOCUMENT < size:
         _fill(filling)
-    filling.seconds += _seconds(filling.index.flush)
+    filling.seconds += _seconds(filling.index.build)
     filling.index.warm()  # as the service does when it starts
     embed = engines.embedder().embed_query
     queries = [_question(place, filling) for place in range(QUERIES)]

