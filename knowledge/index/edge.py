@@ -17,6 +17,7 @@ from knowledge.index.asks import Vector, ready
 from knowledge.index.building import Build
 from knowledge.index.places import SHOWN, Places
 from knowledge.index.schema import (
+    BREADTH,
     DENSE,
     DOCUMENT,
     MATTER,
@@ -275,7 +276,7 @@ def _request(ask: Ask, vector: Vector, tenant: str) -> edge.QueryRequest:
         query = edge.Query.Nearest(sparse, using=ask.by)
         params = edge.SearchParams(idf=edge.IdfParams(corpus=_filter(Where(ask.where.matter_ids), tenant)))
     else:
-        query, params = edge.Query.Nearest(vector, using=ask.by), None
+        query, params = edge.Query.Nearest(vector, using=ask.by), edge.SearchParams(hnsw_ef=BREADTH)
     return edge.QueryRequest(query=query, filter=allowed, limit=ask.limit, with_payload=False, params=params)
 
 

@@ -12,6 +12,9 @@ DENSE = "dense"  # cosine
 SPARSE = "bm25"  # term weights; the engine applies inverse document frequency
 NAMES = "names"  # the same of what a document is called, at its first passage
 MATTER = "matter_id"  # the tenant
+BREADTH = (
+    400  # points that a search through the graph keeps in view (HNSW's ef): more find more, and take longer
+)
 CALLED = "called_in"  # the tenant once more, at the points with names: few, so that looking there is quick
 DOCUMENT = "document_id"
 VERSION = "version_id"

@@ -12,6 +12,7 @@ from qdrant_client.http.exceptions import ApiException, ResponseHandlingExceptio
 from knowledge.index import bm25
 from knowledge.index.asks import Vector, ready
 from knowledge.index.schema import (
+    BREADTH,
     DENSE,
     DOCUMENT,
     END,
@@ -158,7 +159,7 @@ def _point(point: Point) -> models.PointStruct:
 def _request(ask: Ask, vector: Vector, tenant: str) -> models.QueryRequest:
     """How rare a word is counts within what may be read: no other matter tells how often it has a word."""
     query: Any = vector
-    params = None
+    params = models.SearchParams(hnsw_ef=BREADTH)
     if isinstance(vector, tuple):
         query = models.SparseVector(indices=vector[0], values=vector[1])
         params = models.SearchParams(
