@@ -32,7 +32,9 @@ Stretch = tuple[Tensor, int]  # keys and values (L, 2, G, T, D), and where its f
 
 def blending(bench: Any) -> Iterator[Figure]:
     whole = type(bench)(torch.float32)
-    equal, taken, plain = {share: [] for share in SHARES}, {share: [] for share in SHARES}, []  # type: ignore[var-annotated]
+    equal: dict[float, list[bool]] = {share: [] for share in SHARES}
+    taken: dict[float, list[float]] = {share: [] for share in SHARES}
+    plain: list[float] = []
     for prompt in range(PROMPTS):
         before, passages, question = _prompt(whole, prompt)
         ids = [*before, *(token for passage in passages for token in passage), *question]

@@ -10,7 +10,9 @@ from knowledge.models import Page
 
 Box = tuple[float, float, float, float]  # left, top, right, bottom
 MARK = b"\x02"  # how rows of words begin; what was stored before them is the zlib of int16 (characters, 4)
-ROW = np.dtype([("start", "<u4"), ("length", "<u4"), ("boxes", "<i2", (2, 4))])  # see ingestion.parse.parsed
+ROW = np.dtype(
+    [("start", "<u4"), ("length", "<u4"), ("boxes", "<i2", (2, 4))]
+)  # as ingestion.parse.words writes
 TENTHS = 10.0  # of a point
 GAP = 2.0  # heights of a line between two characters of one rectangle; more is another column
 
