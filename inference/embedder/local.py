@@ -1,7 +1,6 @@
 """sentence-transformers in this process."""
 
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from sentence_transformers import SentenceTransformer
 
 from inference import folder
+from inference.cores import lone_thread
 from inference.device import choose_device, cpu_has_bf16
 from inference.embedder import EmbedderConfig
 from inference.embedder.bert import Bert, batches
@@ -39,7 +39,7 @@ class LocalEmbedder:
         self._dtype = _dtype(config.dtype)
         self._bert = _fast_pass(self._model, self._device, self._dtype)
         self._turns = Turns()
-        self._beside = _one_core()
+        self._beside = lone_thread("query")
 
     def embed_passages(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """(N, D) in the order of the texts. Similar lengths share a batch, so that little is padding."""
@@ -103,19 +103,6 @@ def _fast_pass(model: SentenceTransformer, device: torch.device, dtype: torch.dt
     if device.type != "cpu" or not has_kernels or not Bert.fits(model):
         return None
     return Bert(model, dtype)
-
-
-def _one_core() -> ThreadPoolExecutor:
-    """A thread in which torch computes on one core.
-
-    On several it makes their threads anew for every thread that calls it, such as that of a request, and they
-    wait for each other by spinning: for a short text on a busy machine that takes longer than the text.
-    """
-    cores, thread = torch.get_num_threads(), ThreadPoolExecutor(1, thread_name_prefix="query")
-    thread.submit(torch.get_num_threads).result()  # the first call in a thread sets what all begin with
-    thread.submit(torch.set_num_threads, 1).result()
-    torch.set_num_threads(cores)  # for other threads; that one keeps its own
-    return thread
 
 
 def _by_length(texts: Sequence[str], size: int) -> Iterator[list[int]]:

@@ -2,18 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
+from inference.cores import Cores
 from inference.generator.attention import Pack, use_packed_attention
 from inference.generator.lean import Lean, fits
 from inference.generator.segment import State, shape_of
 
 # Families whose attention was compared with the library's, token for token.
 FAMILIES = {"llama", "qwen2", "qwen3", "mistral", "gemma", "gemma2", "gemma3_text", "phi3"}
+FEW = 64  # rows of a step, for which it may be quicker on one core of a CPU
 UNSTEADY = {"dynamic", "longrope"}  # rotary embeddings that depend on the longest sequence of a step
 
 
@@ -44,6 +47,7 @@ class Reader:
         self.shape = shape_of(model)
         use_packed_attention(model)
         self._lean = Lean.of(model) if fits(model) else None
+        self._cores = Cores()
 
     @torch.inference_mode()
     def step(self, feeds: Sequence[Feed[State]], check: Callable[[], None]) -> list[Tensor]:
@@ -53,16 +57,20 @@ class Reader:
         device = self.model.device
         row = [token for feed in feeds for token in feed.tokens]
         positions = [len(f.state) + i for f in feeds for i in range(len(f.tokens))]
-        logits = self._logits(
+        work = partial(
+            self._logits,
             torch.tensor(row, device=device),
             torch.tensor(positions, device=device),
             torch.tensor(_kept(feeds), device=device, dtype=torch.long),
             Pack([feed.state for feed in feeds], [len(feed.tokens) for feed in feeds], check),
         )
+        is_small = device.type == "cpu" and len(row) <= FEW
+        logits = self._cores.run(len(row), work) if is_small else work()
         for feed in feeds:
             feed.state.filled += len(feed.tokens)
         return list(torch.split(logits, [feed.wanted for feed in feeds]))
 
+    @torch.inference_mode()  # which holds for one thread
     def _logits(self, row: Tensor, positions: Tensor, kept: Tensor, pack: Pack) -> Tensor:
         """(K, V) at the places that are kept."""
         if self._lean is not None:
