@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import enumerate as enumerate_threads
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from bench.rounding import rounding
 from bench.watch import Watch
 from inference.device import choose_device, choose_dtype
 from inference.generator import GeneratorConfig, Message, Options, weights
+from inference.generator import engine as engines
 from inference.generator.disk import Disk
 from inference.generator.engine import Engine, Limits
 from inference.generator.local import LocalGenerator
@@ -73,8 +75,18 @@ class Bench:
         (engine or self.engine).submit(request)
         return request
 
+    def plain_seconds(self, ids: Sequence[int], tokens: int) -> float:
+        self.rest()
+        return seconds(lambda: self.generate(ids, tokens))
+
+    def rest(self) -> None:
+        """Until our threads have ended: beside them those of the plain call would sleep between two calls."""
+        while any(thread.name == "engine" for thread in enumerate_threads()):
+            time.sleep(0.05)
+
     @torch.inference_mode()
     def generate(self, ids: Sequence[int], tokens: int, **how: Any) -> list[int]:
+        self.rest()
         row = torch.tensor([list(ids)], device=self.plain.device)
         mask = torch.ones_like(row)
         out = self.plain.generate(row, attention_mask=mask, max_new_tokens=tokens, do_sample=False, **how)
@@ -82,6 +94,7 @@ class Bench:
 
 
 def measure() -> list[Figure]:
+    engines.IDLE_SECONDS = 0.2
     bench = Bench(choose_dtype(choose_device("")))
     bench.ask(bench.ids(64, 0), 8, bench.scope())
     bench.generate(bench.ids(64, 0), 8)
@@ -112,7 +125,7 @@ def first_tokens(bench: Bench, count: int, goal: str) -> Iterator[Figure]:
             scope = bench.scope()
             opened = disk_engine(bench, Path(folder))
             cold.append(bench.ask(asked[0], 1, scope, opened))
-            plain.append(seconds(lambda: bench.generate(asked[1], 1)))  # noqa: B023  called at once
+            plain.append(bench.plain_seconds(asked[1], 1))
             warm += [bench.ask(ids, 1, scope, opened) for ids in asked[1:]]
             opened.memory._disk.wait()
             restarted = disk_engine(bench, Path(folder))
@@ -212,7 +225,7 @@ def twenty_questions(bench: Bench) -> Iterator[Figure]:
     """
     document = bench.ids(4000, 400)
     asked = [document + bench.ids(30, 410 + n) for n in range(QUESTIONS)]
-    plain = [seconds(lambda ids=ids: bench.generate(ids, ANSWER)) for ids in asked[: PLAIN_QUESTIONS * TURNS]]
+    plain = [bench.plain_seconds(ids, ANSWER) for ids in asked[: PLAIN_QUESTIONS * TURNS]]
     whole = QUESTIONS * statistics.mean(plain)
     together = seconds(lambda: all_of(bench, asked, ANSWER))
     yield Figure(
