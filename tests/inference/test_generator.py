@@ -4,9 +4,10 @@ import threading
 import time
 
 import pytest
+import torch
 
 from inference.errors import Cancelled, ContextTooLong, ModelMissing, Unavailable
-from inference.generator import GeneratorConfig, Message, Options, open_generator
+from inference.generator import GeneratorConfig, Message, Options, local, open_generator
 from tests.inference.conftest import wait_for
 
 QUESTION = [Message("user", "Explain in three sentences what a lease is.")]
@@ -92,7 +93,10 @@ def test_waiting_for_a_turn_can_be_cancelled(tiny):
     thread.join()
 
 
-def test_generations_at_the_same_time_do_not_mix(tiny_generator):
+def test_generations_at_the_same_time_do_not_mix(tiny, monkeypatch):
+    """In fp32: in bf16 a text of chance has near ties, and those beside others may fall otherwise."""
+    monkeypatch.setattr(local, "choose_dtype", lambda _: torch.float32)
+    tiny_generator = open_generator(GeneratorConfig(model=str(tiny), device="cpu"))
     expected = text_of(tiny_generator, Options(max_tokens=20))
     got = []
     threads = [
