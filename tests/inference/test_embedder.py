@@ -3,6 +3,7 @@ import sys
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -90,6 +91,23 @@ def test_a_query_does_not_wait_for_a_whole_document(embedder):
     waited = time.monotonic() - begun
     thread.join()
     assert waited < (time.monotonic() - begun) / 2
+
+
+def test_threads_that_embed_have_no_threads_of_torch_each(embedder):
+    """Counted by the kernel: torch's own threads are none of Python's."""
+    embedder.embed_passages(TEXTS)
+    tasks = Path("/proc/self/task")
+    before = len(list(tasks.iterdir()))
+    begun = threading.Barrier(4)
+
+    def embed():
+        embedder.embed_passages(TEXTS)
+        begun.wait(20)
+        return len(list(tasks.iterdir()))
+
+    with ThreadPoolExecutor(4) as threads:
+        counts = list(threads.map(lambda _: embed(), range(4)))
+    assert max(counts) <= before + 4
 
 
 def test_a_short_query_waits_for_no_batch_and_leaves_all_cores_to_the_others(embedder):
