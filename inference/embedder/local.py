@@ -27,8 +27,8 @@ SHORT = 64  # tokens of a question; one core reads them in 6 ms, two idle ones i
 class LocalEmbedder:
     """Thread-safe. Threads take turns batch by batch; a short query goes beside them and waits for none.
 
-    Batches of all threads are computed in one: torch keeps a team of threads for each that calls it, and eight
-    teams took 1.4 times as long (`inference/cores.py`).
+    Batches of all threads are computed in one: torch keeps a team of threads for each that calls it, and
+    eight teams took 1.4 times as long (`inference/cores.py`).
     """
 
     def __init__(self, config: EmbedderConfig) -> None:
