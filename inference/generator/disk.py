@@ -10,8 +10,11 @@ import os
 import shutil
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from hashlib import sha256
+from itertools import takewhile
 from pathlib import Path
 from queue import Empty, Full, Queue
 from threading import Lock, Thread
@@ -19,7 +22,7 @@ from threading import Lock, Thread
 import torch
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load, save
 from torch import Tensor
 
@@ -29,6 +32,7 @@ from inference.generator.segment import Segment, Shape
 BLOCK = 128  # tokens
 MOST_JOBS = 4  # prompts waiting to be written; what comes beyond is not kept
 NONCE = 12
+READERS = min(16, os.cpu_count() or 1)  # threads that read, check and place what is loaded
 
 Job = tuple[str, Tokens, Sequence[Segment], int]  # the last: how often the scope was forgotten until then
 
@@ -51,18 +55,24 @@ class Disk:
 
     def load(self, scope: str, tokens: Tokens, known: int) -> Segment | None:
         """What is there behind the first `known` tokens, as far as block follows block."""
-        names = self._names(scope, tokens)
         first = known // BLOCK
-        blocks: list[Tensor] = []
-        for name in names[first:]:
-            block = self._read(name)
-            if block is None:
-                break
-            blocks.append(block)
-        if not blocks or len(blocks) * BLOCK <= known % BLOCK:
+        names = list(takewhile(Path.exists, self._names(scope, tokens)[first:]))
+        if len(names) * BLOCK <= known % BLOCK:
             return None
-        whole = torch.cat(blocks, dim=3).to(self._shape.device)
-        return Segment(whole[:, :, :, known % BLOCK :].contiguous() if known % BLOCK else whole)
+        whole = self._shape.empty(len(names) * BLOCK)
+        with ThreadPoolExecutor(READERS) as readers:
+            placed = readers.map(partial(self._read_into, whole), names, range(len(names)))
+            count = BLOCK * sum(takewhile(bool, placed))
+        if count <= known % BLOCK:
+            return None
+        segment = Segment(whole[:, :, :, known % BLOCK : count])
+        return segment if segment.numbers.is_contiguous() else segment.copy()
+
+    def _read_into(self, whole: Tensor, name: Path, at: int) -> bool:
+        block = self._read(name)
+        if block is not None:
+            whole[:, :, :, at * BLOCK : (at + 1) * BLOCK] = block
+        return block is not None
 
     def save(self, scope: str, tokens: Tokens, segments: Sequence[Segment]) -> None:
         """All whole blocks of `tokens`, which the segments hold: later, in a thread of its own."""
@@ -112,18 +122,13 @@ class Disk:
 
     def _read(self, name: Path) -> Tensor | None:
         try:
-            data = name.read_bytes()
-            if self._cipher is not None:
-                data = self._cipher.decrypt(data[:NONCE], data[NONCE:], name.name.encode())
-            header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
-            numbers = load(data)["numbers"]
-            told = header["__metadata__"]["sha256"]
+            numbers, told = _opened(name) if self._cipher is None else _decrypted(name, self._cipher)
             if sha256(numbers.view(torch.uint8).numpy().data).hexdigest() != told:
                 raise ValueError
             os.utime(name)  # used now
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, KeyError, SafetensorError, InvalidTag):
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError, InvalidTag):
             with suppress(OSError):
                 name.unlink()
             return None
@@ -151,6 +156,19 @@ class Disk:
 
     def _home(self, scope: str) -> Path:
         return self._folder / sha256(scope.encode()).hexdigest()[:32]
+
+
+def _opened(name: Path) -> tuple[Tensor, str]:
+    """The numbers, read from the file as they are used, and their digest."""
+    with safe_open(name, "pt") as file:
+        return file.get_tensor("numbers"), file.metadata()["sha256"]
+
+
+def _decrypted(name: Path, cipher: AESGCM) -> tuple[Tensor, str]:
+    sealed = name.read_bytes()
+    data = cipher.decrypt(sealed[:NONCE], sealed[NONCE:], name.name.encode())
+    header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
+    return load(data)["numbers"], header["__metadata__"]["sha256"]
 
 
 def _place(data: bytes, name: Path) -> None:
