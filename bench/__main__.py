@@ -9,6 +9,7 @@ from bench.figure import Figure, keep, table
 BENCHMARKS = {
     "exact": "bench.exact",
     "generation": "bench.generation",
+    "gpu": "bench.gpu",
     "needles": "bench.needles",
     "reading": "bench.reading",
     "runs": "bench.runs",

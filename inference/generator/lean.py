@@ -1,8 +1,8 @@
-"""The forward pass of Llama-like models on a CPU, with fewer and larger calls than the library's.
+"""The forward pass of Llama-like models, with fewer and larger calls than the library's.
 
-A step of one token is bound by what each call costs beside its work: the three products of a layer's
-attention are one here, as are the two that widen, and a norm is one call. The same numbers but for the order
-of sums.
+A step of one token is bound by what each call costs beside its work, on a GPU even more so: the three
+products of a layer's attention are one here, as are the two that widen, and a norm is one call. The same
+numbers but for the order of sums.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ _MADE: WeakKeyDictionary[PreTrainedModel, "Lean"] = WeakKeyDictionary()
 def fits(model: PreTrainedModel) -> bool:
     config = model.config
     is_known = config.model_type in FAMILIES and config.hidden_act == "silu"
-    return is_known and model.device.type == "cpu" and _is_plain(model)
+    return is_known and _is_plain(model)
 
 
 def _is_plain(model: PreTrainedModel) -> bool:
@@ -41,8 +41,8 @@ def _is_plain(model: PreTrainedModel) -> bool:
 class Lean:
     """Over the model's own weights, which it moves together; the library can go on using them.
 
-    Not in bf16: there the weights are laid out in the order in which the processor reads them (twice as fast
-    for few rows), and the model's own are let go.
+    Not in bf16 on a CPU: there the weights are laid out in the order in which the processor reads them
+    (twice as fast for few rows), and the model's own are let go.
     """
 
     @staticmethod
@@ -87,7 +87,11 @@ class _Product:
         )
         biases = [part.bias.detach() for part in parts if part.bias is not None]
         self._bias = torch.cat(biases) if biases else None
-        self._weight, self._is_packed = weight, weight.dtype == torch.bfloat16 and cpu_has_bf16()
+        is_on_cpu = weight.device.type == "cpu"
+        self._weight, self._is_packed = (
+            weight,
+            is_on_cpu and weight.dtype == torch.bfloat16 and cpu_has_bf16(),
+        )
         if self._is_packed:
             self._weight = torch.ops.mkldnn._reorder_linear_weight(weight.contiguous(), ROWS)
         if not keeps:

@@ -15,6 +15,7 @@ from transformers import (
 
 from inference.generator.attention import Pack
 from inference.generator.lean import Lean, fits
+from inference.generator.reader import Feed, Reader
 from inference.generator.segment import State, shape_of
 from tests.inference.test_engine import SMALL
 
@@ -81,6 +82,19 @@ def test_layers_that_do_more_than_multiply_are_left_to_the_library():
     own = model.model.layers[0].self_attn
     own.k_proj = Scaled(own.k_proj.in_features, own.k_proj.out_features, bias=False)
     assert not fits(model)
+
+
+@pytest.mark.parametrize("config", [Qwen3Config(**SMALL, head_dim=32), GemmaConfig(**SMALL)])
+def test_a_step_makes_nothing_on_another_device(config):
+    """On torch's device without memory, where what does not lie there as well cannot be computed with."""
+    with torch.device("meta"):
+        model = AutoModelForCausalLM.from_config(deepcopy(config)).to(torch.bfloat16).eval()
+    reader = Reader(model)
+    states = [State(reader.shape, "scope", None, []) for _ in range(3)]
+    for count in (LENGTH, 1, 40):  # a prompt, a token, and so many that torch's kernel attends
+        feeds = [Feed(state, [5] * count, 1) for state in states]
+        assert all(rows.device.type == "meta" for rows in reader.step(feeds, lambda: None))
+    assert fits(model) == (config.model_type == "qwen3")
 
 
 def test_engines_of_a_model_share_its_weights():
