@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.embedder import Embedder
-from knowledge import furniture, highlight, sentences
+from knowledge import furniture, highlight, kinds, sentences
 from knowledge.models import Passage
 
 PASSAGES = 12  # how many passages are looked through
@@ -22,6 +22,7 @@ SHORTEST = 20  # characters
 LEAST_WORDS, LEAST_WORDS_IN_CAPITALS = 5, 8
 # Likeness in meaning; share of the question's words in the sentence, in its passage; rank of the passage.
 MEANING, WORDS, AROUND, RANK = 0.5, 0.2, 0.2, 0.1
+KIND, KIND_RELEVANCE = 0.1, 0.1
 # Relevance is meaning and words alone: below this the best sentence answers another question.
 RELEVANCE_MEANING, RELEVANT = 0.7, 0.32
 WORTH_SHOWING = 0.6  # of the best score
@@ -61,11 +62,13 @@ def best(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list
         question
     )
     words = _shares(question, candidates, [candidate.words for candidate in candidates])
-    if (RELEVANCE_MEANING * meaning + (1 - RELEVANCE_MEANING) * words).max() < RELEVANT:
+    told = _told(question, candidates)
+    relevance = RELEVANCE_MEANING * meaning + (1 - RELEVANCE_MEANING) * words + KIND_RELEVANCE * told
+    if relevance.max() < RELEVANT:
         return []
     around = _shares(question, candidates, [candidate.passage.text for candidate in candidates])
     rank = np.array([1 / (1 + candidate.rank / 2) for candidate in candidates])
-    scores = MEANING * meaning + WORDS * words + AROUND * around + RANK * rank
+    scores = MEANING * meaning + WORDS * words + AROUND * around + RANK * rank + KIND * told
     return _choose(candidates, scores)
 
 
@@ -110,6 +113,15 @@ def _shares(question: str, candidates: Sequence[_Candidate], texts: Sequence[str
         for candidate, text in zip(candidates, texts, strict=True)
     ]
     return np.array(found) / len(wanted)
+
+
+def _told(question: str, candidates: Sequence[_Candidate]) -> NDArray[np.float64]:
+    """What it tells that a text has the kind of value asked for, 0 to 1, shape (N,): the rarer, the more."""
+    kind = kinds.asked(question)
+    if kind is None:
+        return np.zeros(len(candidates))
+    told = np.array([float(kinds.is_told(kind, candidate.words)) for candidate in candidates])
+    return np.asarray(told * (1 - told.mean()))
 
 
 def _names(passage: Passage) -> set[str]:

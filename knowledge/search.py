@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge import access, adapter, generations, highlight, names, prepared, ranking, routing
+from knowledge import access, adapter, generations, highlight, kinds, names, prepared, ranking, routing
 from knowledge.access import Scope
 from knowledge.index import DENSE, SPARSE, Ask, Hit, Index, IndexUnavailable, Where
 from knowledge.models import Document, Matter, Page, Passage, Version
@@ -109,8 +109,8 @@ def _hits(scope: Scope, query: str, enough: int, weights: ranking.Weights) -> li
     if weights.is_adapted:
         dense = adapter.adapted(dense, generation)
     inside = Where(scope.matter_ids, meant)  # which costs nothing when no document is meant
-    first = _ranked(index, dense, inner, inside, weights)
-    rest = _ranked(index, dense, query, everywhere, weights) if len(first) < enough else []
+    first = _ranked(index, dense, kinds.spelled(inner), inside, weights)
+    rest = _ranked(index, dense, kinds.spelled(query), everywhere, weights) if len(first) < enough else []
     return ranking.joined(first, rest)
 
 
