@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from celery.worker import WorkController
+from celery.worker import WorkController, state
 from django.conf import settings
 
 from ingestion import places, sandbox
@@ -23,6 +23,7 @@ from knowledge import engines, jobs
 logger = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0  # before a worker that broke is replaced
+END_SECONDS = 0.5  # between two looks whether parsers hold up the end
 LOOK_SECONDS = 30.0  # between two looks whether the files of the index are still there
 
 
@@ -75,26 +76,27 @@ def _ownership(lock: Path) -> Iterator[None]:
 def _worker() -> Iterator[None]:
     """A Celery worker with a pool of threads, in this process; one that ends by itself is replaced."""
     stop = threading.Event()
-    workers: list[WorkController] = []
-    thread = threading.Thread(target=_work, args=(stop, workers), name="worker", daemon=True)
+    thread = threading.Thread(target=_work, args=(stop,), name="worker", daemon=True)
     thread.start()
     try:
         yield
     finally:
         stop.set()
-        sandbox.stop_all()
-        for worker in workers:
-            worker.stop()
-        thread.join(timeout=10)
+        # The worker reads this and ends in its own thread. Stopped from another one while it connects anew,
+        # it would go on, with sockets that nobody closes.
+        state.should_stop = 0  # type: ignore[assignment]  # untyped, its own signal handlers do this
+        while thread.is_alive():
+            sandbox.stop_all()  # also those that begin while it ends
+            thread.join(timeout=END_SECONDS)
+        state.should_stop = None
 
 
-def _work(stop: threading.Event, workers: list[WorkController]) -> None:
+def _work(stop: threading.Event) -> None:
     while not stop.is_set():
         worker = WorkController(
             app=app, pool_cls="threads", concurrency=settings.WORKERS * places.THREADS_EACH,
             loglevel="WARNING", without_mingle=True, without_gossip=True, without_heartbeat=True,
         )  # fmt: skip
-        workers[:] = [worker]
         worker.start()  # returns when it was stopped, or when it broke, which it has then logged
         if not stop.wait(RESTART_SECONDS):
             logger.error("The worker ended by itself and is replaced.")

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
@@ -9,6 +10,7 @@ import redis
 from django.conf import settings
 
 from ingestion.broker import WRITES, Broker
+from ingestion.service import running
 from knowledge import documents
 from knowledge.models import Job, Version
 from tests.conftest import make_people
@@ -54,6 +56,18 @@ def test_a_broker_that_loses_everything_costs_seconds(service, harm):
     wait_until(lambda: done() == FILES)
     assert Job.objects.exclude(state=Job.State.DONE).count() == 0
     assert Job.objects.count() == FILES
+
+
+@pytest.mark.parametrize("seconds", [0.0, 0.7, 1.4, 2.1])
+def test_nothing_of_a_worker_that_lost_its_broker_is_left_when_the_service_ends(seconds):
+    """It may be connecting anew just then."""
+    people = make_people()
+    with running() as broker:
+        upload(people, 0)
+        wait_until(lambda: done() > 2)
+        kill(broker)
+        time.sleep(seconds)
+    assert [thread.name for thread in threading.enumerate() if thread.name == "worker"] == []
 
 
 @pytest.fixture
