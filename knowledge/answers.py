@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from knowledge import audit, choices, generations, preferences, quotes, reading, search, turns
+from knowledge import absence, audit, choices, generations, preferences, quotes, reading, search, turns
 from knowledge.access import Scope
 from knowledge.models import Answer, Citation, Evidence, Matter, Passage
 from knowledge.pins import Pin, Texts
@@ -42,6 +42,9 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str, follows: Answe
     answer.plan = reading.told([*read.held, *read.rows], read.plan, shelf, wishes, scope) | {
         "anew": read.anew,
         "choices": [] if follows else [row.path for row in choices.of(scope, question, passages)],
+        "unworded": absence.unworded(
+            scope, generations.embedder(generations.current()), question, [quote.passage for quote in found]
+        ),
     }
     with transaction.atomic():
         answer.save()

@@ -120,7 +120,7 @@ def _segment(value: str) -> str:
 
 
 def _brief(answer: dict[str, Any]) -> dict[str, Any]:
-    return {name: answer[name] for name in ("id", "state", "reason", "sentences", "citations")}
+    return {name: answer[name] for name in ("id", "state", "reason", "caution", "sentences", "citations")}
 
 
 def _tool(name: str) -> types.Tool:

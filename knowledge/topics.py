@@ -12,6 +12,7 @@ from knowledge import clauses
 from knowledge.clauses import Clause, plainly
 
 LIKE = 0.6  # cosine from which on a topic is that kind of clause
+ABOUT_AS_LIKE = 0.1  # below the nearest kind; any of them may be meant
 NEAR_LAW = 90  # characters within which a place stands with the law it names
 
 _DOCUMENTS = r"(?:agreements?|contracts?|documents?|files?|ndas?|leases?|letters?|policies|deeds?)"
@@ -78,10 +79,16 @@ def _proper(text: str, names: list[str]) -> list[str]:
 
 def clause(embedder: Embedder, topic: Topic) -> Clause | None:
     """The kind of clause that is asked for, if it is one that we know."""
+    return next(iter(clauses_like(embedder, topic)), None)
+
+
+def clauses_like(embedder: Embedder, topic: Topic) -> list[Clause]:
+    """The kinds of clauses that may be asked for, among those that we know, the likeliest first."""
     vectors, owners = _names(embedder)
     likeness = vectors @ embedder.embed_passages([_without_names(topic)])[0]
-    best = int(np.argmax(likeness))
-    return clauses.known()[owners[best]] if likeness[best] >= LIKE else None
+    least = max(LIKE, likeness.max() - ABOUT_AS_LIKE)
+    order = [owners[place] for place in np.argsort(-likeness, kind="stable") if likeness[place] >= least]
+    return [clauses.known()[owner] for owner in dict.fromkeys(order)]
 
 
 def _without_names(topic: Topic) -> str:

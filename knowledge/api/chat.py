@@ -142,7 +142,7 @@ def _model(matter: Matter) -> ModelOut:
 def _whole(answer: Answer, model: str) -> ChatOut:
     cited = [told(row) for row in answer.citations.select_related("version__document")]
     said = [_sentence(row, row["citations"]) for row in answer.sentences]
-    content = " ".join(said) + _sources(cited) or answer.reason
+    content = _caution(answer) + " ".join(said) + _sources(cited) or answer.reason
     message = ChatMessageOut(role="assistant", content=content)
     choice = ChatChoiceOut(index=0, message=message, finish_reason=_finish(is_cut=answer.is_cut))
     return ChatOut(
@@ -153,6 +153,10 @@ def _whole(answer: Answer, model: str) -> ChatOut:
         choices=[choice],
         citations=cited,
     )
+
+
+def _caution(answer: Answer) -> str:
+    return f"{markdown.plain(answer.caution)}\n\n" if answer.caution else ""
 
 
 def _finish(*, is_cut: bool) -> str:
@@ -206,7 +210,7 @@ class _Chunks:
         self.is_complete = False
 
     def of(self, events: Iterator[Event]) -> Iterator[Event]:
-        yield self._chunk({"role": "assistant", "content": ""})
+        yield self._chunk({"role": "assistant", "content": _caution(self._answer)})
         is_cut = False
         for event in events:
             is_cut = event.kind == "done" and bool(event.data.get("cut"))

@@ -330,6 +330,9 @@ class AnswerOut(Schema):
     question: str
     state: Answer.State
     reason: str = Field(description="Why it failed, found nothing, or stopped before its end.")
+    caution: str = Field(
+        "", description="Said where the quotes may not answer the question, because none is worded like that."
+    )
     sentences: list[SentenceOut]
     citations: list[CitationOut]
     evidence: list[EvidenceOut]
@@ -352,6 +355,7 @@ class AnswerOut(Schema):
             question=row.question,
             state=Answer.State(row.state),
             reason=row.reason,
+            caution=row.caution,
             sentences=[SentenceOut(**sentence) for sentence in row.sentences],
             citations=[CitationOut.of(citation) for citation in citations],
             evidence=[EvidenceOut.of(read) for read in evidence],

@@ -8,6 +8,12 @@ from django.db import models
 from knowledge.models.document import Version
 from knowledge.models.matter import Matter
 
+CAUTION = (
+    "The sources may not answer this. The question seems to ask about “{}”, and no sentence of the documents"
+    " quoted is worded as such a clause usually is. These are the closest: read them before relying on an"
+    " answer, or on there being none."
+)
+
 
 class Answer(models.Model):
     class State(models.TextChoices):
@@ -45,6 +51,12 @@ class Answer(models.Model):
 
     def __str__(self) -> str:
         return self.question[:80]
+
+    @property
+    def caution(self) -> str:
+        """Said beside the quotes where they may not answer the question; "" where nothing tells so."""
+        kind = self.plan.get("unworded", "")
+        return CAUTION.format(kind) if kind else ""
 
     @property
     def is_cut(self) -> bool:

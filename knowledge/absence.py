@@ -1,0 +1,58 @@
+"""A kind of clause that is asked for, and that no sentence of the quoted documents is worded like.
+
+It proves nothing: a clause may be worded in no usual way. So it is said beside the quotes, and nothing is
+kept back. How often it is right: docs/answers.md.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import replace
+from uuid import UUID
+
+from inference.embedder import Embedder
+from knowledge import access, names, sentences, topics
+from knowledge.access import Scope
+from knowledge.clauses import Clause, plainly
+from knowledge.models import Generation, Passage
+
+DOCUMENTS = 3  # quotes from more say that no document is meant
+_LEAD = re.compile(r"^(?:what|which|how|who|when|where)\s+(?:is|are|was|were)\s+(?:the\s+)?", re.IGNORECASE)
+_ROLE = r"specified|provided|included|designated|granted|required|assigned|contained"
+_TAIL = re.compile(rf"\s+(?:(?:{_ROLE})\s+)?(?:in|under|for|of|by)\s+(?:this|the)\s+\w+$", re.IGNORECASE)
+
+
+def unworded(scope: Scope, embedder: Embedder, question: str, quoted: Iterable[Passage]) -> str:
+    """What the kind of clause is called, where none of the documents quoted has a sentence worded like one.
+
+    "" where one has, where no kind of clause is asked for that we know, and where no document is meant.
+    """
+    versions = {passage.version_id for passage in quoted}
+    if len(versions) > DOCUMENTS:
+        return ""
+    kinds = _kinds(embedder, question)
+    if not kinds or any(_is_worded(text, kind) for text in _texts(scope, versions) for kind in kinds):
+        return ""
+    return kinds[0].names[0]
+
+
+def _kinds(embedder: Embedder, question: str) -> list[Clause]:
+    """Those that may be asked for, the likeliest first."""
+    topic = topics.of(names.rest(question))
+    bare = _TAIL.sub("", _LEAD.sub("", topic.text)) or topic.text
+    return topics.clauses_like(embedder, replace(topic, text=bare))
+
+
+def _texts(scope: Scope, versions: Collection[UUID]) -> Iterator[str]:
+    rows = Passage.objects.filter(
+        version__in=versions,
+        version__document__in=access.documents_in(scope),
+        generation__state=Generation.State.CURRENT,
+    )
+    return rows.values_list("text", flat=True).iterator()
+
+
+def _is_worded(text: str, kind: Clause) -> bool:
+    """Whether a sentence of it is; a denial elsewhere in the text does not count."""
+    if not kind.wording.search(plainly(text)):
+        return False
+    return any(kind.is_worded(plainly(span.of(text))) for span in sentences.split(text))

@@ -1,0 +1,76 @@
+"""A kind of clause that no document is worded like is said to be missing, and the quotes are shown."""
+
+import pytest
+from django.test import Client
+
+from ingestion import pipeline
+from knowledge import absence, access, answers, documents, generations
+from knowledge.models import Answer
+from tests.conftest import People, make_people
+
+SUPPLY = (
+    "1. Term\n\nThis supply agreement begins on 1 May 2021 and ends on 30 April 2024.\n\n"
+    "2. Governing law\n\nThis agreement is governed by the laws of the State of New York.\n\n"
+    "3. Liability\n\nThe supplier is liable for damage to the goods until the buyer has them delivered.\n\n"
+    "4. Assignment\n\nNeither party may assign this agreement without the consent of the other party.\n"
+)
+MISSING = "Does this contract include a source code escrow?"
+THERE = "What is the governing law of this contract?"
+NO_CLAUSE = "When are the goods delivered to the buyer?"
+
+
+@pytest.fixture
+def case(transactional_db) -> People:
+    people = make_people()
+    add(people, "supply.txt", SUPPLY)
+    return people
+
+
+def add(people: People, name: str, text: str) -> None:
+    added = documents.add(people.matter, name, [text.encode()], people.owner)
+    pipeline.run(added.version.job.pk)
+
+
+def unworded(people: People, question: str, user=None) -> str:
+    scope = access.scope_for(user or people.owner, people.matter)
+    embedder = generations.embedder(generations.current())
+    return absence.unworded(scope, embedder, question, documents.passages(people.matter))
+
+
+def ask(people: People, question: str) -> Answer:
+    return answers.ask(access.scope_for(people.owner, people.matter), people.matter, people.owner, question)
+
+
+def test_a_clause_that_no_sentence_is_worded_like_is_named(case):
+    assert unworded(case, MISSING) == "source code escrow"
+
+
+@pytest.mark.parametrize(
+    "question", [THERE, NO_CLAUSE, f"Under the Agreement with Brackwater, {THERE.lower()}"]
+)
+def test_nothing_is_said_where_it_is_there_or_where_no_kind_of_clause_is_asked_for(case, question):
+    assert unworded(case, question) == ""
+
+
+def test_nothing_is_said_where_no_document_is_meant(case):
+    for number in range(absence.DOCUMENTS):
+        add(case, f"other {number}.txt", SUPPLY.replace("2021", f"201{number}"))
+    assert unworded(case, MISSING) == ""
+
+
+def test_a_sentence_that_says_the_opposite_is_no_such_clause(case):
+    add(case, "loan.txt", "There are no third party beneficiaries of this agreement whatsoever.\n" * 2)
+    assert unworded(case, "Is there a third-party beneficiary under this contract?")
+
+
+def test_page_and_api_say_so_beside_the_quotes(case):
+    answer = ask(case, "Is there an escrow of source code for the goods that the supplier is liable for?")
+    assert answer.state == Answer.State.READY
+    assert "source code escrow" in answer.caution
+    client = Client()
+    client.force_login(case.owner)
+    page = client.get(f"/answers/{answer.pk}/").content.decode()
+    assert "The sources may not answer this." in page and "The supplier is liable" in page
+    told = client.get(f"/api/v1/answers/{answer.pk}").json()
+    assert told["caution"] == answer.caution
+    assert ask(case, THERE).caution == ""
