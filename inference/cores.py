@@ -6,7 +6,8 @@ cores, those of a team sleep between two calls and are woken by each: 50 µs for
 
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from threading import Lock
 from typing import TypeVar
 
 import torch
@@ -17,22 +18,36 @@ TRIED, SELDOM = 32, 2000  # steps after which the slower way is tried again: at 
 WORTH = 0.01  # share of the time that trying it may take
 
 Made = TypeVar("Made")
+_making = Lock()
 
 
 def lone_thread(name: str) -> ThreadPoolExecutor:
-    """A thread in which torch computes on one core."""
-    cores, thread = torch.get_num_threads(), ThreadPoolExecutor(1, thread_name_prefix=name)
-    thread.submit(torch.get_num_threads).result()  # the first call in a thread sets what all begin with
-    thread.submit(torch.set_num_threads, 1).result()
-    torch.set_num_threads(cores)  # for other threads; that one keeps its own
+    """A thread in which torch computes on one core.
+
+    To be made where a model is loaded: another thread that calls torch for the first time in the microseconds
+    that this takes keeps one core too.
+    """
+    with _making:
+        cores, thread = torch.get_num_threads(), ThreadPoolExecutor(1, thread_name_prefix=name)
+        thread.submit(torch.get_num_threads).result()  # the first call in a thread sets what all begin with
+        thread.submit(torch.set_num_threads, 1).result()
+        torch.set_num_threads(cores)  # for other threads; that one keeps its own
     return thread
+
+
+def submitted(thread: ThreadPoolExecutor, work: Callable[[], Made]) -> "Future[Made] | None":
+    """None where the process ends and takes no more: then it is to be done where it is needed."""
+    try:
+        return thread.submit(work)
+    except RuntimeError:
+        return None
 
 
 class Cores:
     """Computes a small step on one core or in this thread, on all of them, by what took less lately."""
 
     def __init__(self) -> None:
-        self._alone: ThreadPoolExecutor | None = None
+        self._alone = lone_thread("step")
         self._ways: dict[int, Ways] = {}
 
     def run(self, rows: int, work: Callable[[], Made]) -> Made:
@@ -42,14 +57,10 @@ class Cores:
         ways = self._ways.setdefault(rows.bit_length(), Ways())
         is_alone = ways.is_alone()
         began = time.perf_counter()
-        made = self._lone().submit(work).result() if is_alone else work()
+        future = submitted(self._alone, work) if is_alone else None
+        made = future.result() if future is not None else work()
         ways.add(time.perf_counter() - began, is_alone=is_alone)
         return made
-
-    def _lone(self) -> ThreadPoolExecutor:
-        if self._alone is None:
-            self._alone = lone_thread("step")
-        return self._alone
 
 
 class Ways:

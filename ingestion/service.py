@@ -23,6 +23,7 @@ from knowledge import engines, jobs
 logger = logging.getLogger(__name__)
 
 RESTART_SECONDS = 1.0  # before a worker that broke is replaced
+LONGEST_END_SECONDS = 60.0  # then a worker that hangs is left behind
 END_SECONDS = 0.5  # between two looks whether parsers hold up the end
 LOOK_SECONDS = 30.0  # between two looks whether the files of the index are still there
 
@@ -85,7 +86,8 @@ def _worker() -> Iterator[None]:
         # The worker reads this and ends in its own thread. Stopped from another one while it connects anew,
         # it would go on, with sockets that nobody closes.
         state.should_stop = 0  # type: ignore[assignment]  # untyped, its own signal handlers do this
-        while thread.is_alive():
+        latest = time.monotonic() + LONGEST_END_SECONDS
+        while thread.is_alive() and time.monotonic() < latest:
             sandbox.stop_all()  # also those that begin while it ends
             thread.join(timeout=END_SECONDS)
         state.should_stop = None

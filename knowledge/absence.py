@@ -16,6 +16,7 @@ from knowledge.clauses import Clause, plainly
 from knowledge.models import Generation, Passage
 
 DOCUMENTS = 3  # quotes from more say that no document is meant
+SURELY = 0.7  # “when was the agreement signed” is 0.69 like “expiration date”
 _LEAD = re.compile(r"^(?:what|which|how|who|when|where)\s+(?:is|are|was|were)\s+(?:the\s+)?", re.IGNORECASE)
 _ROLE = r"specified|provided|included|designated|granted|required|assigned|contained"
 _TAIL = re.compile(rf"\s+(?:(?:{_ROLE})\s+)?(?:in|under|for|of|by)\s+(?:this|the)\s+\w+$", re.IGNORECASE)
@@ -39,7 +40,7 @@ def _kinds(embedder: Embedder, question: str) -> list[Clause]:
     """Those that may be asked for, the likeliest first."""
     topic = topics.of(names.rest(question))
     bare = _TAIL.sub("", _LEAD.sub("", topic.text)) or topic.text
-    return topics.clauses_like(embedder, replace(topic, text=bare))
+    return topics.clauses_like(embedder, replace(topic, text=bare), SURELY)
 
 
 def _texts(scope: Scope, versions: Collection[UUID]) -> Iterator[str]:

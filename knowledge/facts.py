@@ -36,6 +36,8 @@ WORDS = {word: number for number, word in enumerate(_ONES)} | {
     word: 10 * number for number, word in enumerate(_TENS, 2)
 }
 
+# Where case does not matter they are taken for s and i, as in an old deed's “Auguſt”.
+_OLD_LETTERS = str.maketrans("ſı", "si")
 _MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"\b(?P<y1>\d{{4}})-(?P<m1>\d{{2}})-(?P<d1>\d{{2}})\b"
@@ -94,6 +96,7 @@ class Fact:
 def values(text: str) -> list[Fact]:
     """Dates, amounts of money, percentages and other numbers, in order, none inside another."""
     found: list[Fact] = []
+    text = text.translate(_OLD_LETTERS)
     for read in (_dates, _money, _percents, _numbers, _number_words):
         for fact in read(text):
             if not any(fact.start < other.end and other.start < fact.end for other in found):

@@ -23,9 +23,9 @@ _HOUR = re.compile(
 _UNIT = r"(?:hour|day|week|month|year)s?"
 # The first that is found in the question tells what it asks for.
 _ASKED: Mapping[Kind, str] = {
-    "weekday": r"\bweekdays?\b|\bdays? of the week\b",
+    "weekday": r"\b(?:which|what) (?:weekdays?|days? of the week)\b",
     "month": r"\b(?:which|what) months?\b",
-    "hour": r"\b(?:which|what) (?:hour|time)\b",
+    "hour": r"\b(?:which|what) (?:hour|time)\b(?! (?:period|limit|frame))",
     "period": (
         rf"\bhow long\b|\bhow many (?:business |calendar |working )?{_UNIT}\b"
         r"|\bhow much (?:time|notice)\b|\b(?:what|which)\b.*\bperiod\b"
@@ -35,10 +35,14 @@ _ASKED: Mapping[Kind, str] = {
     ),
     "share": r"\b(?:what|which)\b(?:\W+\w+){0,2}\W+(?:percentage|percent|share|portion|rate)\b",
     "money": (
-        r"\bhow much\b|\bwhat\b.*\b(?:price|cost|fee|rent|salary|penalty|surcharge|sum|premium|amount)\b"
+        r"\bhow much\b|\bwhat\b(?! (?:happens|if|law|is the (?:definition|meaning)))(?:\W+\w+){0,5}"
+        r"\W+(?:price|cost|fee|rent|salary|penalty|surcharge|sum|premium|amount)\b"
     ),
     "number": r"\bhow many\b",
-    "name": r"^\W*(?:who|whom|whose|where)\b|\b(?:by|to|with|for|from) whom\b",
+    "name": (
+        r"^\W*(?:who|whom|whose|where (?:is|are|was|were|shall|may|must|does|do|did))\b"
+        r"|\b(?:by|to|with|for|from) whom\b"
+    ),
 }
 
 

@@ -23,7 +23,7 @@ LEAST_WORDS, LEAST_WORDS_IN_CAPITALS = 5, 8
 # Likeness in meaning; share of the question's words in the sentence, in its passage; rank of the passage.
 MEANING, WORDS, AROUND, RANK = 0.5, 0.2, 0.2, 0.1
 KIND, KIND_RELEVANCE = 0.1, 0.1
-# Relevance is meaning and words alone: below this the best sentence answers another question.
+# Relevance leaves place and surroundings out: below this the best sentence answers another question.
 RELEVANCE_MEANING, RELEVANT = 0.7, 0.32
 WORTH_SHOWING = 0.6  # of the best score
 _LEADERS = re.compile(r"\.{5,}|(?:\. ){5,}")
@@ -38,7 +38,7 @@ class Quote:
     start: int
     end: int
     text: str
-    score: float  # 0 to 1
+    score: float  # 0 to 1, and up to KIND more
 
 
 @dataclass(frozen=True)

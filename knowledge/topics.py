@@ -82,10 +82,15 @@ def clause(embedder: Embedder, topic: Topic) -> Clause | None:
     return next(iter(clauses_like(embedder, topic)), None)
 
 
-def clauses_like(embedder: Embedder, topic: Topic) -> list[Clause]:
-    """The kinds of clauses that may be asked for, among those that we know, the likeliest first."""
+def clauses_like(embedder: Embedder, topic: Topic, surely: float = LIKE) -> list[Clause]:
+    """The kinds of clauses that may be asked for, among those that we know, the likeliest first.
+
+    None where even that is less like the topic than `surely`.
+    """
     vectors, owners = _names(embedder)
     likeness = vectors @ embedder.embed_passages([_without_names(topic)])[0]
+    if likeness.max() < surely:
+        return []
     least = max(LIKE, likeness.max() - ABOUT_AS_LIKE)
     order = [owners[place] for place in np.argsort(-likeness, kind="stable") if likeness[place] >= least]
     return [clauses.known()[owner] for owner in dict.fromkeys(order)]

@@ -1,5 +1,9 @@
 """A kind of clause that no document is worded like is said to be missing, and the quotes are shown."""
 
+import asyncio
+from collections.abc import Iterable
+from uuid import UUID
+
 import pytest
 from django.test import Client
 
@@ -17,6 +21,14 @@ SUPPLY = (
 MISSING = "Does this contract include a source code escrow?"
 THERE = "What is the governing law of this contract?"
 NO_CLAUSE = "When are the goods delivered to the buyer?"
+NAMED = f"Under the Agreement with Brackwater, {THERE.lower()}"
+EVERYDAY = [
+    "When was the agreement signed?",
+    "What is the date of the agreement?",
+    "How is the agreement terminated?",
+    "Who are the parties to the agreement?",
+    "What is the purchase price?",
+]
 
 
 @pytest.fixture
@@ -31,8 +43,8 @@ def add(people: People, name: str, text: str) -> None:
     pipeline.run(added.version.job.pk)
 
 
-def unworded(people: People, question: str, user=None) -> str:
-    scope = access.scope_for(user or people.owner, people.matter)
+def unworded(people: People, question: str, only: Iterable[UUID] | None = None) -> str:
+    scope = access.scope_for(people.owner, people.matter, only)
     embedder = generations.embedder(generations.current())
     return absence.unworded(scope, embedder, question, documents.passages(people.matter))
 
@@ -45,9 +57,7 @@ def test_a_clause_that_no_sentence_is_worded_like_is_named(case):
     assert unworded(case, MISSING) == "source code escrow"
 
 
-@pytest.mark.parametrize(
-    "question", [THERE, NO_CLAUSE, f"Under the Agreement with Brackwater, {THERE.lower()}"]
-)
+@pytest.mark.parametrize("question", [THERE, NO_CLAUSE, NAMED, *EVERYDAY])
 def test_nothing_is_said_where_it_is_there_or_where_no_kind_of_clause_is_asked_for(case, question):
     assert unworded(case, question) == ""
 
@@ -61,6 +71,31 @@ def test_nothing_is_said_where_no_document_is_meant(case):
 def test_a_sentence_that_says_the_opposite_is_no_such_clause(case):
     add(case, "loan.txt", "There are no third party beneficiaries of this agreement whatsoever.\n" * 2)
     assert unworded(case, "Is there a third-party beneficiary under this contract?")
+
+
+def test_what_is_out_of_reach_is_not_looked_through(case):
+    """The clause stands in a document that was not picked."""
+    add(case, "escrow.txt", "The supplier shall keep the source code in escrow with an escrow agent.\n")
+    picked = case.matter.documents.get(path="supply.txt").pk
+    assert unworded(case, MISSING) == ""
+    assert unworded(case, MISSING, [picked]) == "source code escrow"
+
+
+def test_chat_says_it_too(case):
+    client = Client()
+    client.force_login(case.owner)
+    said = {"role": "user", "content": "Is there a source code escrow for the goods of the supplier?"}
+    for stream in (False, True):
+        body = {"model": f"matter:{case.matter.pk}", "messages": [said], "stream": stream}
+        told = client.post("/api/v1/chat/completions", body, content_type="application/json")
+        assert "The sources may not answer this" in (streamed(told) if stream else told.content.decode())
+
+
+def streamed(response) -> str:
+    async def read() -> str:
+        return b"".join([part async for part in response.streaming_content]).decode()
+
+    return asyncio.run(read())
 
 
 def test_page_and_api_say_so_beside_the_quotes(case):

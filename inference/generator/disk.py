@@ -22,10 +22,11 @@ from threading import Lock, Thread
 import torch
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from inference.cores import submitted
 from inference.generator.prefixes import Tokens
 from inference.generator.segment import Segment, Shape
 
@@ -61,7 +62,9 @@ class Disk:
             return None
         whole = self._shape.empty(len(names) * BLOCK)
         with ThreadPoolExecutor(READERS) as readers:
-            placed = readers.map(partial(self._read_into, whole), names, range(len(names)))
+            works = [partial(self._read_into, whole, name, at) for at, name in enumerate(names)]
+            futures = [submitted(readers, work) for work in works]
+            placed = (future is not None and future.result() for future in futures)
             count = BLOCK * sum(takewhile(bool, placed))
         if count <= known % BLOCK:
             return None
@@ -122,7 +125,7 @@ class Disk:
 
     def _read(self, name: Path) -> Tensor | None:
         try:
-            numbers, told = _opened(name) if self._cipher is None else _decrypted(name, self._cipher)
+            numbers, told = _opened(name, self._cipher)
             if sha256(numbers.view(torch.uint8).numpy().data).hexdigest() != told:
                 raise ValueError
             os.utime(name)  # used now
@@ -158,15 +161,11 @@ class Disk:
         return self._folder / sha256(scope.encode()).hexdigest()[:32]
 
 
-def _opened(name: Path) -> tuple[Tensor, str]:
-    """The numbers, read from the file as they are used, and their digest."""
-    with safe_open(name, "pt") as file:
-        return file.get_tensor("numbers"), file.metadata()["sha256"]
-
-
-def _decrypted(name: Path, cipher: AESGCM) -> tuple[Tensor, str]:
-    sealed = name.read_bytes()
-    data = cipher.decrypt(sealed[:NONCE], sealed[NONCE:], name.name.encode())
+def _opened(name: Path, cipher: AESGCM | None) -> tuple[Tensor, str]:
+    """The numbers and their digest. Not mapped: what the disk cannot read is then an error and no signal."""
+    data = name.read_bytes()
+    if cipher is not None:
+        data = cipher.decrypt(data[:NONCE], data[NONCE:], name.name.encode())
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return load(data)["numbers"], header["__metadata__"]["sha256"]
 

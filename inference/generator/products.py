@@ -5,7 +5,7 @@ from torch import Tensor
 
 # In bf16 on a CPU. Few rows over a short stretch are multiplied in fp32, casts included: half the time and
 # less, and no kernel has to be made for each new length, which takes as long as all the layers' products.
-FEW, SHORT = 64, 1024
+FEW, SMALL = 64, 100_000  # rows, and numbers that these are multiplied with
 # Else up to so many tokens one call for all groups is quicker, as a call costs 20 to 50 µs besides its work;
 # beyond, torch copies what it multiplies with, and sooner where that is turned.
 TURNED, STRAIGHT = 384, 2048
@@ -15,7 +15,7 @@ def products(some: Tensor, others: Tensor) -> Tensor:
     """(G, N, K) × (G, K, M) → (G, N, M). On a CPU one by one where for all at once torch would copy views."""
     if some.device.type != "cpu":
         return some @ others
-    if others.dtype == torch.bfloat16 and some.shape[1] <= FEW and _length(others) <= SHORT:
+    if others.dtype == torch.bfloat16 and some.shape[1] <= FEW and others.numel() <= SMALL:
         return (some.float() @ others.float()).to(some.dtype)
     if _at_once(others):
         return some @ others

@@ -47,7 +47,7 @@ class Reader:
         self.shape = shape_of(model)
         use_packed_attention(model)
         self._lean = Lean.of(model) if fits(model) else None
-        self._cores = Cores()
+        self._cores = Cores() if model.device.type == "cpu" else None
 
     @torch.inference_mode()
     def step(self, feeds: Sequence[Feed[State]], check: Callable[[], None]) -> list[Tensor]:
@@ -64,8 +64,8 @@ class Reader:
             torch.tensor(_kept(feeds), device=device, dtype=torch.long),
             Pack([feed.state for feed in feeds], [len(feed.tokens) for feed in feeds], check),
         )
-        is_small = device.type == "cpu" and len(row) <= FEW
-        logits = self._cores.run(len(row), work) if is_small else work()
+        cores = self._cores if len(row) <= FEW else None
+        logits = work() if cores is None else cores.run(len(row), work)
         for feed in feeds:
             feed.state.filled += len(feed.tokens)
         return list(torch.split(logits, [feed.wanted for feed in feeds]))

@@ -142,7 +142,7 @@ def _model(matter: Matter) -> ModelOut:
 def _whole(answer: Answer, model: str) -> ChatOut:
     cited = [told(row) for row in answer.citations.select_related("version__document")]
     said = [_sentence(row, row["citations"]) for row in answer.sentences]
-    content = _caution(answer) + " ".join(said) + _sources(cited) or answer.reason
+    content = _caution(answer) + (" ".join(said) + _sources(cited) or answer.reason)
     message = ChatMessageOut(role="assistant", content=content)
     choice = ChatChoiceOut(index=0, message=message, finish_reason=_finish(is_cut=answer.is_cut))
     return ChatOut(

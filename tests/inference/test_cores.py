@@ -1,5 +1,7 @@
 """On one core or on all of them: the way that takes less, found out and looked after."""
 
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -70,3 +72,24 @@ def test_a_thread_begun_later_has_all_cores():
     assert thread.submit(torch.get_num_threads).result() == 1
     assert found == [before]
     assert torch.get_num_threads() == before
+
+
+LATE = """
+import threading, time
+from inference.cores import Cores
+
+cores = Cores()
+
+def late():
+    while threading.main_thread().is_alive():
+        time.sleep(0.01)
+    time.sleep(0.3)  # the threads of executors take no more then
+    print(sum(cores.run(1, lambda: 1) for _ in range(4)))
+
+threading.Thread(target=late).start()
+"""
+
+
+def test_what_goes_on_while_the_process_ends_is_finished():
+    done = subprocess.run([sys.executable, "-c", LATE], capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stdout.strip()) == (0, "4"), done.stderr
