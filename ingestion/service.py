@@ -8,8 +8,9 @@ import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from celery.worker import WorkController, state
 from django.conf import settings
@@ -100,8 +101,20 @@ def _work(stop: threading.Event) -> None:
             loglevel="WARNING", without_mingle=True, without_gossip=True, without_heartbeat=True,
         )  # fmt: skip
         worker.start()  # returns when it was stopped, or when it broke, which it has then logged
+        _close_loop(worker)
         if not stop.wait(RESTART_SECONDS):
             logger.error("The worker ended by itself and is replaced.")
+
+
+def _close_loop(worker: WorkController) -> None:
+    """Close the sockets of the worker's event loop, where a callback that failed kept the worker from it.
+
+    Each callback is called once, so the second time there is none left that could fail.
+    """
+    loop: Any = worker.hub  # which the stubs take for the step that makes it
+    for _ in range(2):
+        with suppress(Exception):
+            loop.close()
 
 
 @contextmanager

@@ -8,6 +8,7 @@ import time
 import pytest
 import redis
 from django.conf import settings
+from kombu.asynchronous import get_event_loop
 
 from ingestion.broker import WRITES, Broker
 from ingestion.service import running
@@ -68,6 +69,24 @@ def test_nothing_of_a_worker_that_lost_its_broker_is_left_when_the_service_ends(
         kill(broker)
         time.sleep(seconds)
     assert [thread.name for thread in threading.enumerate() if thread.name == "worker"] == []
+
+
+def test_the_sockets_of_a_worker_are_closed_though_its_last_callback_fails():
+    """As an acknowledgement does whose connection is gone."""
+    calls = []
+
+    def fail(hub) -> None:
+        calls.append(hub)
+        if len(calls) == 1:
+            raise AttributeError("no connection")
+
+    with running():
+        wait_until(lambda: (hub := get_event_loop()) is not None and hub._waker is not None)
+        hub = get_event_loop()
+        sockets = [hub._waker.reader, hub._waker.writer]
+        hub.on_close.add(fail)
+    assert calls
+    assert [socket.fileno() for socket in sockets] == [-1, -1]
 
 
 @pytest.fixture
