@@ -98,3 +98,17 @@ def test_a_changed_gguf_file_gets_a_new_copy(tmp_path):
     file.write_bytes(b"two")
     assert weights._key(file, torch.float32) != first
     assert weights._key(file, torch.bfloat16) != weights._key(file, torch.float32)
+
+
+def test_a_fine_tune_is_another_model_than_its_base(tiny, tmp_path):
+    """Though of the same size and with the same beginning: what was read by one is nothing for the other."""
+    copied = tmp_path / "tuned"
+    shutil.copytree(tiny, copied)
+    [file] = copied.glob("*.safetensors")
+    content = bytearray(file.read_bytes())
+    content[-1] ^= 1
+    file.write_bytes(content)
+    base, tuned = (
+        weights.load(str(folder), tmp_path, torch.device("cpu"), torch.float32) for folder in (tiny, copied)
+    )
+    assert base.fingerprint != tuned.fingerprint
