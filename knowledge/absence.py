@@ -10,9 +10,9 @@ from dataclasses import replace
 from uuid import UUID
 
 from inference.embedder import Embedder
-from knowledge import access, names, sentences, topics
+from knowledge import access, names, topics
 from knowledge.access import Scope
-from knowledge.clauses import Clause, plainly
+from knowledge.clauses import Clause
 from knowledge.models import Generation, Passage
 
 DOCUMENTS = 3  # quotes from more say that no document is meant
@@ -31,7 +31,7 @@ def unworded(scope: Scope, embedder: Embedder, question: str, quoted: Iterable[P
     if len(versions) > DOCUMENTS:
         return ""
     kinds = _kinds(embedder, question)
-    if not kinds or any(_is_worded(text, kind) for text in _texts(scope, versions) for kind in kinds):
+    if not kinds or any(kind.is_worded_in(text) for text in _texts(scope, versions) for kind in kinds):
         return ""
     return kinds[0].names[0]
 
@@ -50,10 +50,3 @@ def _texts(scope: Scope, versions: Collection[UUID]) -> Iterator[str]:
         generation__state=Generation.State.CURRENT,
     )
     return rows.values_list("text", flat=True).iterator()
-
-
-def _is_worded(text: str, kind: Clause) -> bool:
-    """Whether a sentence of it is; a denial elsewhere in the text does not count."""
-    if not kind.wording.search(plainly(text)):
-        return False
-    return any(kind.is_worded(plainly(span.of(text))) for span in sentences.split(text))

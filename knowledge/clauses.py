@@ -2,9 +2,12 @@
 
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+
+from knowledge import sentences
 
 PATH = Path(__file__).with_suffix(".toml")
 
@@ -19,6 +22,13 @@ class Clause:
     def is_worded(self, plain: str) -> bool:
         """Whether this text, made plain, is worded like the clause."""
         return bool(self.wording.search(plain)) and not self.is_denied(plain)
+
+    def is_worded_in(self, text: str, also: Callable[[str], bool] = lambda _: True) -> bool:
+        """Whether a sentence of the text is, and fits `also`; a denial elsewhere in it does not count."""
+        if not self.wording.search(plainly(text)):
+            return False
+        said = (plainly(span.of(text)) for span in sentences.split(text))
+        return any(self.is_worded(plain) and also(plain) for plain in said)
 
     def is_denied(self, plain: str) -> bool:
         """Whether it has the words and says the opposite."""

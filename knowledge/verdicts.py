@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from inference.embedder import Embedder
-from knowledge import highlight, sentences, topics
+from knowledge import highlight, topics
 from knowledge.clauses import Clause, plainly
 from knowledge.models import Passage, Verdict
 from knowledge.quotes import Quote
@@ -95,9 +95,7 @@ def _closest(passages: Sequence[Passage], near: NDArray[np.float32], most: int) 
 def _is_worded(question: Question, passage: Passage) -> bool:
     """Whether a sentence of it has the wording, and the names."""
     clause = question.clause
-    if clause is None or not clause.wording.search(plainly(passage.text)):
-        return False
-    return any(_fits(question, span.of(passage.text)) for span in sentences.split(passage.text))
+    return clause is not None and clause.is_worded_in(passage.text, question.topic.is_named_in)
 
 
 def _fits(question: Question, text: str) -> bool:
