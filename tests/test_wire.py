@@ -166,7 +166,12 @@ def test_an_assistant_searches_reads_and_asks(live):
     page = {"version_id": passage["version_id"], "number": passage["page"]}
     assert passage["text"][:40] in json.loads(tool(live, "read_page", page)[1])["text"]
     answer = json.loads(tool(live, "ask", {"matter_id": live.matter, "question": QUESTION})[1])
-    assert answer["citations"][0]["quote"]
+    assert answer["citations"][0]["quote"] and not answer["caution"]
+    missing = {
+        "matter_id": live.matter,
+        "question": "Is there a source code escrow for the limit of liability?",
+    }
+    assert "source code escrow" in json.loads(tool(live, "ask", missing)[1])["caution"]
 
 
 @pytest.mark.parametrize(
