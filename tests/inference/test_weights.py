@@ -1,6 +1,9 @@
 import hashlib
 import json
+import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import torch
@@ -56,6 +59,22 @@ def test_a_folder_that_does_not_match_its_manifest_is_refused(tiny, tmp_path):
         opening(copy, tmp_path)
 
 
+def test_a_gguf_that_does_not_match_its_manifest_is_refused(tmp_path):
+    """The file itself is held against it, by whatever name it is opened; not only the copy made of it."""
+    gguf = next(folder.wheel_folder(weights.DEFAULT_PACKAGE).glob("*.gguf"))
+    copy = tmp_path / "listed"
+    copy.mkdir()
+    (copy / gguf.name).symlink_to(gguf)
+    manifest = copy / "manifest.json"
+    manifest.write_text(json.dumps({"files": {gguf.name: "0" * 64}}))
+    for place in (copy, copy / gguf.name):
+        with pytest.raises(ModelMissing, match=r"manifest\.json"):
+            opening(place, CACHE)
+    manifest.write_text(json.dumps({"files": {gguf.name: hashlib.sha256(gguf.read_bytes()).hexdigest()}}))
+    for place in (copy, copy / gguf.name):
+        assert opening(place, CACHE).window == 8192
+
+
 def test_broken_weights_are_refused(tiny, tmp_path):
     copy = shutil.copytree(tiny, tmp_path / "broken")
     (copy / "model.safetensors").write_bytes(b"nonsense" * 100)
@@ -92,10 +111,12 @@ def test_the_dequantised_copy_is_made_once_and_reused(smol):
 
 
 def test_a_changed_gguf_file_gets_a_new_copy(tmp_path):
+    """Though of the same size and time, and with the same beginning."""
     file = tmp_path / "model.gguf"
-    file.write_bytes(b"one")
-    first = weights._key(file, torch.float32)
-    file.write_bytes(b"two")
+    file.write_bytes(b"x" * (1 << 21) + b"one")
+    first, before = weights._key(file, torch.float32), file.stat()
+    file.write_bytes(b"x" * (1 << 21) + b"two")
+    os.utime(file, ns=(before.st_atime_ns, before.st_mtime_ns))
     assert weights._key(file, torch.float32) != first
     assert weights._key(file, torch.bfloat16) != weights._key(file, torch.float32)
 
@@ -112,3 +133,28 @@ def test_a_fine_tune_is_another_model_than_its_base(tiny, tmp_path):
         weights.load(str(folder), tmp_path, torch.device("cpu"), torch.float32) for folder in (tiny, copied)
     )
     assert base.fingerprint != tuned.fingerprint
+
+
+SMALL = """
+import resource, sys
+from pathlib import Path
+import torch
+from inference.errors import ModelMissing
+from inference.generator import weights
+
+torch.set_num_threads(1)
+weights.AutoModelForCausalLM  # what loading imports is in memory before the limit
+weights.load(sys.argv[1], Path(sys.argv[3]), torch.device("cpu"), torch.float32)
+held = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (held + (64 << 20), held + (64 << 20)))
+try:
+    weights.load(sys.argv[2], Path(sys.argv[3]), torch.device("cpu"), torch.float32)
+except ModelMissing as error:
+    print(error)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs a limit on a process's memory")
+def test_a_model_that_does_not_fit_says_so(tiny):
+    ran = subprocess.run([sys.executable, "-c", SMALL, tiny, "", CACHE], capture_output=True, text=True)
+    assert "does not fit in the memory of cpu" in ran.stdout, ran.stderr
