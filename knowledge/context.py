@@ -10,6 +10,7 @@ from uuid import UUID
 
 # Tokens a source costs beside its text: the document's name, the page, the joints.
 HEADER_TOKENS = 24
+MESSAGE_TOKENS = 32  # what a chat template and the joints between sources may cost, for each message
 # So many hits are read before any is widened: no clause is read whole at the price of another document's
 # answer. At 8 one of the 36 demo questions lost its answer (at 1/6 of all tokens), at 20 none did.
 COVERED = 20
@@ -61,12 +62,21 @@ class Plan:
     full: tuple[UUID, ...] = ()  # versions read from the first character to the last, in canonical order
     passages: tuple[Stretch, ...] = ()  # in canonical order
     left_out: tuple[UUID, ...] = field(default=())  # versions with a hit of which nothing is read
+    unread: tuple[Stretch, ...] = field(default=())  # passages found that are not read, or not to their end
     too_long: tuple[UUID, ...] = field(default=())  # pinned, but longer than the budget
     is_cut: bool = False  # not even the best passage fitted: only its beginning is read
     is_short: bool = False  # one of the best hits is not read
 
 
 Cost = Callable[[Stretch], int]
+
+
+def room(window: int, reserve: int, beside: Sequence[int]) -> int:
+    """Tokens for sources in a window, beside messages of so many tokens and an answer of `reserve`.
+
+    Negative where not even these fit.
+    """
+    return window - reserve - sum(tokens + MESSAGE_TOKENS for tokens in beside)
 
 
 def plan(hits: Sequence[Hit], wholes: Mapping[UUID, Whole], budget: int, cost: Cost) -> Plan:
@@ -139,6 +149,7 @@ class _Reading:
         ]:
             self._read(stretch)
         is_cut = self._is_empty(hits) and self._read_beginning(hits[0].passage)
+        unread = tuple(hit.passage for hit in hits if not self._holds(hit.passage))
         passages = [each for pk in sorted(self._passages, key=self.order) for each in self._passages[pk]]
         return Plan(
             budget=self._budget,
@@ -146,9 +157,10 @@ class _Reading:
             full=tuple(sorted(self._full, key=self.order)),
             passages=tuple(passages),
             left_out=tuple(pk for pk in _by_evidence(hits) if not self._is_read(pk)),
+            unread=unread,
             too_long=tuple(too_long),
             is_cut=is_cut,
-            is_short=not all(self._holds(hit.passage) for hit in hits[:BEST]),
+            is_short=any(hit.passage in unread for hit in hits[:BEST]),
         )
 
     def _read(self, stretch: Stretch) -> None:

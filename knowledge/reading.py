@@ -103,13 +103,17 @@ def told(
     names = {pk: version.document.path for pk, version in shelf.versions.items()}
     read = {row.version.document_id for row in rows}
     full = {row.version.document.path for row in rows if row.kind == Evidence.Kind.FULL}
+    left_out = {names[pk] for pk in plan.left_out}
     there = Document.objects.filter(matter__in=scope.matter_ids, current__isnull=False)
     if scope.document_ids is not None:
         there = there.filter(pk__in=among(scope.document_ids))
     return {
         "full": sorted(full),
         "by_passage": sorted({row.version.document.path for row in rows} - full),
-        "not_read": sorted(names[pk] for pk in plan.left_out),  # though something was found in them
+        "not_read": sorted(left_out),  # though something was found in them
+        "in_part": sorted({names[stretch.version_id] for stretch in plan.unread} - left_out),
+        "passages_not_read": len(plan.unread),
+        "is_short": plan.is_short,
         "not_read_count": there.exclude(pk__in=read).count(),
         "pinned": sorted(version.document.path for version in wishes.pinned),
         "too_long": sorted(names[pk] for pk in plan.too_long),

@@ -7,7 +7,7 @@ from django.conf import settings
 
 from inference.errors import InferenceError
 from inference.generator import Message
-from knowledge import engines, prompts, reading
+from knowledge import context, engines, prompts, reading
 from knowledge.access import Scope
 from knowledge.context import Plan
 from knowledge.conversation import Conversation
@@ -16,7 +16,6 @@ from knowledge.preferences import Wishes
 
 CHANGED = "What was read before has changed, was deleted, or is not to be read; so the reading began anew."
 FULL = "What was read before left no room for what this question needs; so the reading began anew."
-MARGIN_TOKENS = 32  # what the template and the joints between sources may cost, for each message
 # A prompt may grow to so many times what one answer may read; then it begins anew.
 LONGEST = 4
 
@@ -80,7 +79,7 @@ def _room(beside: Sequence[Message], most: int = 0) -> int:
     """Tokens for further sources beside these messages, in the generator's window and in `most`."""
     try:
         generator = engines.generator()
-        spent = sum(generator.count_tokens(message.content) + MARGIN_TOKENS for message in beside)
-        return min(generator.window, most or generator.window) - spent - int(settings.ANSWER_TOKENS)
+        lengths = [generator.count_tokens(message.content) for message in beside]
+        return context.room(min(generator.window, most or generator.window), settings.ANSWER_TOKENS, lengths)
     except InferenceError:
         return int(settings.CONTEXT_TOKENS)  # the quotes can be shown without it; writing says what is wrong

@@ -5,7 +5,7 @@ from uuid import UUID, uuid4
 from hypothesis import given
 from hypothesis import strategies as st
 
-from knowledge.context import HEADER_TOKENS, Hit, Stretch, Whole, extend, plan
+from knowledge.context import HEADER_TOKENS, MESSAGE_TOKENS, Hit, Stretch, Whole, extend, plan, room
 
 A, B, C = (UUID(int=number) for number in (1, 2, 3))
 
@@ -84,6 +84,17 @@ def test_a_document_that_got_no_room_is_named():
     assert made.is_short
 
 
+def test_a_passage_that_got_no_room_is_named_though_its_document_is_read_by_another():
+    hits = [hit(A), hit(A, 5000), hit(B)]
+    made = plan(hits, wholes(a=90_000, b=90_000), 2 * PRICE, cost)
+    assert made.unread == (hits[2].passage,)
+    assert made.left_out == (B,)
+    made = plan([hits[0], hits[2], hits[1]], wholes(a=90_000, b=90_000), 2 * PRICE, cost)
+    assert made.unread == (hits[1].passage,)
+    assert made.left_out == ()
+    assert made.is_short
+
+
 def test_of_a_passage_larger_than_the_budget_its_beginning_is_read_and_the_plan_says_so():
     made = plan([hit(A, 100, length=20_000)], wholes(a=90_000), 900, cost)
     [passage] = made.passages
@@ -133,6 +144,23 @@ def test_the_budget_holds_and_every_hit_is_accounted_for(found, tokens, pinned, 
     assert read | set(made.left_out) >= {each.passage.version_id for each in found}
     assert not read & set(made.left_out)
     assert set(made.too_long) == pinned - set(made.full)
+    whole = {version for version in (A, B, C) if version in made.full}
+    for passage in (each.passage for each in found):
+        is_read = passage.version_id in whole or any(each.holds(passage) for each in made.passages)
+        assert (passage in made.unread) != is_read
+    assert made.is_short == any(each.passage in made.unread for each in found[:3])
+
+
+@given(hits, lengths, st.integers(0, 9000), st.integers(0, 900), st.lists(st.integers(0, 4000), max_size=6))
+def test_with_all_that_stands_beside_it_a_plan_never_exceeds_the_window(
+    found, tokens, window, reserve, beside
+):
+    left = room(window, reserve, beside)
+    needed = reserve + sum(beside) + MESSAGE_TOKENS * len(beside)
+    assert (left < 0) == (needed > window)
+    them = wholes(**tokens)
+    made = plan(found, them, max(0, left), cost)
+    assert left < 0 or total(made, them) + needed <= window
 
 
 @given(hits, lengths, pins, st.integers(0, 5000))

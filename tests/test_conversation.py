@@ -103,6 +103,38 @@ def test_what_no_longer_fits_is_planned_anew_and_the_plan_says_so(case, settings
     assert "word word" not in prompt(second)
 
 
+def test_a_prompt_with_its_answer_fits_the_window_of_the_model_at_every_turn(case, settings, monkeypatch):
+    """Counted by the model's own tokens and template, with documents longer than the window."""
+    add(case, "leases.txt", "\n\n".join(f"{n}. {LEASE}" for n in range(60)))
+    generator = engines.generator()
+    monkeypatch.setattr(generator, "window", 700)
+    settings.CONTEXT_TOKENS = 4000
+    answer = None
+    for question in (RENT, REPAIRS, DEPOSIT, RENT):
+        answer = written(ask(case, question, answer))
+        length = generator.count_prompt(Conversation(answer).messages())
+        assert length + settings.ANSWER_TOKENS <= 700
+        assert answer.plan["sources"]
+
+
+def test_a_passage_that_had_no_room_is_told_on_the_page_and_in_the_api(case, settings):
+    add(case, "leases.txt", "\n\n".join(f"{n}. {LEASE}" for n in range(60)))
+    settings.CONTEXT_TOKENS = 260
+    answer = written(ask(case, RENT))
+    assert "leases.txt" in answer.plan["by_passage"]
+    assert answer.plan["in_part"] == ["leases.txt"]
+    assert answer.plan["passages_not_read"] > 0
+    client = Client()
+    client.force_login(case.owner)
+    shown = client.get(f"/answers/{answer.pk}/").content.decode()
+    assert "More was found than there was room for in leases.txt." in shown
+    assert ("One of the best passages found was not read" in shown) == answer.plan["is_short"]
+    told = client.get(f"/api/v1/answers/{answer.pk}").json()["plan"]
+    assert told["in_part"] == ["leases.txt"]
+    assert told["passages_not_read"] == answer.plan["passages_not_read"]
+    assert told["is_short"] == answer.plan["is_short"]
+
+
 def test_a_deleted_document_is_in_no_further_prompt(case):
     first = written(ask(case, RENT), "It is EUR 2,400 [1].")
     documents.delete(case.matter.documents.get(path="lease.txt"))

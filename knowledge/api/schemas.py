@@ -308,6 +308,13 @@ class PlanOut(Schema):
     full: list[str] = Field([], description="Read in full.")
     by_passage: list[str] = []
     not_read: list[str] = Field([], description="Something was found in them, but there was no room.")
+    in_part: list[str] = Field(
+        [], description="Of those read by passage, those where more was found than there was room for."
+    )
+    passages_not_read: int = Field(
+        0, description="Passages that were found but not read, or not to their end, of all documents."
+    )
+    is_short: bool = Field(default=False, description="One of the three best passages is among these.")
     not_read_count: int = Field(0, description="All documents in reach that were not read.")
     pinned: list[str] = Field([], description="Those the person always wants read in full.")
     too_long: list[str] = Field([], description="Of these, those longer than the budget.")

@@ -164,6 +164,10 @@ def _notes(answer: Answer) -> list[str]:
         )
     if plan.get("not_read"):
         notes.append("There was no room for every document in which something was found.")
+    if plan.get("in_part"):
+        notes.append(f"More was found than there was room for in {', '.join(plan['in_part'])}.")
+    if plan.get("is_short") and not plan.get("is_cut"):
+        notes.append("One of the best passages found was not read, or not to its end.")
     if plan.get("is_cut"):
         notes.append("Not even the best passage fitted; only its beginning was read.")
     return [note for note in notes if note]
