@@ -2,12 +2,14 @@
 
 A file holds the keys and values of a block of tokens. Its name is a chained hash of the model, its precision,
 the scope and all tokens up to the block's end: it is found only by who has the scope and the text.
-Files are written beside and renamed; one that does not check out is deleted and counts as not there.
+Files are written beside and renamed; one that does not check out is deleted and counts as not there. Over the
+budget the scopes give way to each other as in memory (`shares`).
 """
 
 import json
 import os
 import shutil
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -29,6 +31,7 @@ from torch import Tensor
 from inference.cores import submitted
 from inference.generator.prefixes import Tokens
 from inference.generator.segment import Segment, Shape
+from inference.generator.shares import Shares
 
 BLOCK = 128  # tokens
 MOST_JOBS = 4  # prompts waiting to be written; what comes beyond is not kept
@@ -66,6 +69,7 @@ class Disk:
             futures = [submitted(readers, work) for work in works]
             placed = (future is not None and future.result() for future in futures)
             count = BLOCK * sum(takewhile(bool, placed))
+        _touch(names)
         if count <= known % BLOCK:
             return None
         segment = Segment(whole[:, :, :, known % BLOCK : count])
@@ -112,7 +116,8 @@ class Disk:
                     if self._forgets[scope] != forgets:
                         return
                     _place(data, name)
-        self._make_room()
+        _touch(self._names(scope, tokens))
+        self._make_room(scope)
 
     def _sealed(self, numbers: Tensor, name: Path) -> bytes:
         plain = numbers.cpu().contiguous()
@@ -128,7 +133,6 @@ class Disk:
             numbers, told = _opened(name, self._cipher)
             if sha256(numbers.view(torch.uint8).numpy().data).hexdigest() != told:
                 raise ValueError
-            os.utime(name)  # used now
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, InvalidTag):
@@ -137,16 +141,20 @@ class Disk:
             return None
         return numbers if numbers.dtype == self._shape.dtype else None
 
-    def _make_room(self) -> None:
-        """The files used longest ago go first."""
-        files = sorted(_files(self._folder), key=lambda file: file[1].st_mtime)
-        over = sum(state.st_size for _, state in files) - self._most
-        for path, state in files:
-            if over <= 0:
-                return
+    def _make_room(self, scope: str) -> None:
+        """For what was written for `scope`: where one gives, the files used longest ago go first."""
+        homes: dict[str, list[tuple[Path, os.stat_result]]] = {}
+        for path, state in sorted(_files(self._folder), key=lambda file: -file[1].st_mtime_ns):
+            homes.setdefault(path.parent.name, []).append((path, state))
+        shares = Shares(time.time, {home: files[0][1].st_mtime for home, files in homes.items()})
+        held = {home: sum(state.st_size for _, state in files) for home, files in homes.items()}
+        while sum(held.values()) > self._most:
+            givers = shares.givers(self._home(scope).name, 0, held, self._most)
+            home = next(giver for giver in givers if homes.get(giver))
+            path, state = homes[home].pop()
+            held[home] -= state.st_size
             with suppress(OSError):
                 path.unlink()
-            over -= state.st_size
 
     def _names(self, scope: str, tokens: Tokens) -> list[Path]:
         """The file of each whole block."""
@@ -168,6 +176,14 @@ def _opened(name: Path, cipher: AESGCM | None) -> tuple[Tensor, str]:
         data = cipher.decrypt(data[:NONCE], data[NONCE:], name.name.encode())
     header = json.loads(data[8 : 8 + int.from_bytes(data[:8], "little")])
     return load(data)["numbers"], header["__metadata__"]["sha256"]
+
+
+def _touch(names: Sequence[Path]) -> None:
+    """Used now, the beginning last: it goes last, for nothing behind it is of use without it."""
+    now = time.time_ns()
+    for at, name in enumerate(names):
+        with suppress(OSError):
+            os.utime(name, ns=(now - at, now - at))
 
 
 def _place(data: bytes, name: Path) -> None:

@@ -1,8 +1,8 @@
 """What has been read, remembered by its tokens: a trie whose nodes hold the keys and values of a stretch.
 
 One root for each scope, so that nothing of one scope is found from another. Two tiers with a byte budget
-each: the device, and the machine's memory behind it. Least recently used goes first; what a running sequence
-stands on stays. Only the engine's thread touches it.
+each: the device, and the machine's memory behind it. Of the scope that gives way (`shares`) what was used
+longest ago goes first; what a running sequence stands on stays. Only the engine's thread touches it.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 
 from inference.generator.segment import Segment
+from inference.generator.shares import Shares
 
 Tokens = NDArray[np.int32]
 
@@ -36,21 +37,25 @@ class Node:
 
 
 class Prefixes:
-    def __init__(self, most_bytes: int, host_bytes: int, device: torch.device) -> None:
+    def __init__(
+        self, most_bytes: int, host_bytes: int, device: torch.device, shares: Shares | None = None
+    ) -> None:
         self._most = {True: most_bytes, False: host_bytes}
         self.bytes = {True: 0, False: 0}  # on the device, behind it
         self._device = device
         self._roots: dict[str, Node] = {}
         self._clock = 0
+        self._shares = shares or Shares()
 
     def find(self, scope: str, tokens: Tokens) -> tuple[Node, list[Segment]]:
         """The node where the longest known beginning of `tokens` ends, pinned, and the segments up to it."""
+        self._shares.use(scope)
         node = self._walk(scope, tokens, split=True)
         node.pins += 1
         path = self._path(node)
         reached = self._roots[scope]
         for step in path:
-            if not self._bring_home(step):
+            if not self._bring_home(scope, step):
                 break
             reached = step
         if reached is not node:
@@ -70,7 +75,7 @@ class Prefixes:
             return pinned
         part = segment if missing == len(segment) else segment.part(len(segment) - missing, len(segment))
         node.pins += 1
-        fits = self._make_room(part.bytes, is_home=True)
+        fits = self._make_room(scope, part.bytes, is_home=True)
         node.pins -= 1
         if not fits:
             return pinned
@@ -87,6 +92,7 @@ class Prefixes:
 
     def forget(self, scope: str) -> None:
         """What running sequences stand on goes with them."""
+        self._shares.forget(scope)
         root = self._roots.pop(scope, None)
         for node in [] if root is None else list(self._below(root)):
             self.bytes[node.is_home] -= node.bytes
@@ -95,8 +101,9 @@ class Prefixes:
     def shrink(self) -> bool:
         """Give back what can be given back, the device has run out of memory. False: there was nothing."""
         gave = False
-        while self._evict(is_home=True):
-            gave = True
+        for scope in self._roots:
+            while self._evict(scope, is_home=True):
+                gave = True
         return gave
 
     @property
@@ -137,21 +144,28 @@ class Prefixes:
         for step in (node, *self._above(node)):
             step.used = self._clock
 
-    def _make_room(self, needed: int, *, is_home: bool) -> bool:
+    def _make_room(self, scope: str, needed: int, *, is_home: bool) -> bool:
         while self.bytes[is_home] + needed > self._most[is_home]:
-            if needed > self._most[is_home] or not self._evict(is_home=is_home):
+            if needed > self._most[is_home]:
+                return False
+            held = {name: self._held(root, is_home=is_home) for name, root in self._roots.items()}
+            givers = self._shares.givers(scope, needed, held, self._most[is_home])
+            if not any(self._evict(giver, is_home=is_home) for giver in givers):
                 return False
         return True
 
-    def _evict(self, *, is_home: bool) -> bool:
-        """The least recently used node that nothing stands on, and below which nothing is on its tier."""
-        free = [n for n in self._nodes() if n.is_home == is_home and self._is_free(n)]
+    def _held(self, root: Node, *, is_home: bool) -> int:
+        return sum(node.bytes for node in self._below(root) if node.is_home == is_home)
+
+    def _evict(self, scope: str, *, is_home: bool) -> bool:
+        """Of a scope the least recently used node that nothing stands on, with nothing below on its tier."""
+        free = [n for n in self._below(self._roots[scope]) if n.is_home == is_home and self._is_free(n)]
         if not free:
             return False
         node = min(free, key=lambda n: n.used)
         self._part_from_kin(node)
         self.bytes[is_home] -= node.bytes
-        if is_home and self._make_room(node.bytes, is_home=False):
+        if is_home and self._make_room(scope, node.bytes, is_home=False):
             self._move(node, is_home=False)
         else:
             self._remove(node)
@@ -171,12 +185,12 @@ class Prefixes:
         if node.parent is not None:
             node.parent.children.pop(int(node.tokens[0]), None)
 
-    def _bring_home(self, node: Node) -> bool:
+    def _bring_home(self, scope: str, node: Node) -> bool:
         if node.is_home:
             return True
         self._part_from_kin(node)
         node.pins += 1
-        fits = self._make_room(node.bytes, is_home=True)
+        fits = self._make_room(scope, node.bytes, is_home=True)
         node.pins -= 1
         if fits:
             self.bytes[False] -= node.bytes

@@ -1,5 +1,7 @@
 """What was read, on disk: after a restart, and after the files were damaged."""
 
+import os
+import time
 from threading import Event
 
 import numpy as np
@@ -11,6 +13,7 @@ from inference.generator.engine import Engine, Limits
 from inference.generator.prefixes import tokens_of
 from inference.generator.rounding import EXACT
 from inference.generator.segment import Segment, Shape
+from inference.generator.shares import IN_USE_SECONDS
 from tests.inference.test_engine import FAMILIES, ask, pair, prompt, reference
 
 SHAPE = Shape(2, 2, 8, torch.float32, torch.device("cpu"))
@@ -104,11 +107,34 @@ def test_a_damaged_file_is_not_believed(tmp_path, numbers, key, damage):
 def test_the_files_stay_in_their_budget(tmp_path, numbers):
     one = saved(opened(tmp_path / "measure"), numbers)._names("a", TOKENS)[0].stat().st_size
     disk = opened(tmp_path / "small", 4 * one)
-    for scope in "abc":
-        saved(disk, numbers, scope)
+    texts = [TOKENS + start for start in range(3)]
+    for tokens in texts:
+        disk.save("a", tokens, [Segment(numbers)])
+        disk.wait()
         assert sum(path.stat().st_size for path in tmp_path.glob("small/*/*")) <= 4 * one
-    assert disk.load("c", TOKENS, 0) is not None
+    assert disk.load("a", texts[0], 0) is None
+    assert len(disk.load("a", texts[1], 0)) == BLOCK  # its end went first
+    assert len(disk.load("a", texts[2], 0)) == 3 * BLOCK
+
+
+def test_no_scope_pushes_another_below_its_share_of_the_disk(tmp_path, numbers):
+    """But one that nobody has used for long gives way."""
+    file = 3 * BLOCK * 2 * 2 * 2 * 8 * 4 // 3 + 400  # bytes, about
+    saved(opened(tmp_path), numbers, "a")
+    disk = opened(tmp_path, most=7 * file)
+    for scope in "bc":
+        segment = Segment(numbers)
+        for start in range(3):
+            tokens = tokens_of(range(start, len(TOKENS)))
+            disk.save(scope, tokens, [segment.part(start, len(TOKENS))])
+            disk.wait()
+    assert len(disk.load("a", TOKENS, 0)) >= 2 * BLOCK
+    old = time.time() - 2 * IN_USE_SECONDS
+    for path in disk._home("a").iterdir():
+        os.utime(path, (old, old))
+    saved(disk, numbers, "d")
     assert disk.load("a", TOKENS, 0) is None
+    assert len(disk.load("d", TOKENS, 0)) == 3 * BLOCK
 
 
 def test_a_new_engine_goes_on_from_what_an_old_one_read(tmp_path):

@@ -7,6 +7,7 @@ import torch
 
 from inference.generator.prefixes import Prefixes, tokens_of
 from inference.generator.segment import Segment
+from inference.generator.shares import IN_USE_SECONDS, Shares
 
 CPU = torch.device("cpu")
 
@@ -106,6 +107,46 @@ def test_a_part_of_a_storage_that_goes_frees_its_memory(prefixes):
     for node in prefixes._nodes():
         storage = node.segment.numbers.untyped_storage().nbytes()
         assert storage == node.bytes or len(node.kin) > 1
+
+
+def test_no_scope_pushes_another_below_its_share(prefixes):
+    """Of a budget for 1,000 tokens two scopes in use have 500 each, however much one of them reads."""
+    mine = list(range(480))
+    _, node = read(prefixes, "a", mine)
+    prefixes.release(node)
+    for start in range(1000, 9000, 100):
+        _, node = read(prefixes, "b", list(range(start, start + 100)))
+        prefixes.release(node)
+    assert counted(prefixes)[True] == 16 * 980  # what the one does not hold the other may
+    known, node = read(prefixes, "a", mine)
+    assert known == mine[:-1]
+    prefixes.release(node)
+    _, node = read(prefixes, "b", list(range(9000, 9900)))  # larger than its share: not remembered
+    prefixes.release(node)
+    assert read(prefixes, "a", mine)[0] == mine[:-1]
+
+
+def test_what_is_beyond_a_share_gives_way_to_a_scope_below_its_own(prefixes):
+    for start in range(0, 1000, 100):
+        _, node = read(prefixes, "a", list(range(start, start + 100)))
+        prefixes.release(node)
+    for start in range(0, 1000, 100):
+        _, node = read(prefixes, "b", list(range(start, start + 100)))
+        prefixes.release(node)
+    held = {name: prefixes._held(root, is_home=True) for name, root in prefixes._roots.items()}
+    assert held == {"a": 16 * 500, "b": 16 * 500}
+
+
+def test_a_scope_that_nobody_uses_any_more_gives_first():
+    now = [0.0]
+    prefixes = Prefixes(16 * 1000, 0, CPU, Shares(lambda: now[0]))
+    for scope, at in (("a", 0.0), ("b", IN_USE_SECONDS), ("c", IN_USE_SECONDS + 1)):
+        now[0] = at
+        for start in range(0, 1000, 100):
+            _, node = read(prefixes, scope, list(range(start, start + 100)))
+            prefixes.release(node)
+    held = {name: prefixes._held(root, is_home=True) for name, root in prefixes._roots.items()}
+    assert held == {"a": 0, "b": 16 * 500, "c": 16 * 500}
 
 
 def counted(prefixes):
