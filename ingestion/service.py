@@ -100,8 +100,12 @@ def _work(stop: threading.Event) -> None:
             app=app, pool_cls="threads", concurrency=settings.WORKERS * places.THREADS_EACH,
             loglevel="WARNING", without_mingle=True, without_gossip=True, without_heartbeat=True,
         )  # fmt: skip
-        worker.start()  # returns when it was stopped, or when it broke, which it has then logged
-        _close_loop(worker)
+        try:
+            worker.start()  # returns when it was stopped, or when it broke, which it has then logged
+        except Exception:
+            logger.exception("The worker could not start")
+        finally:
+            _close_loop(worker)
         if not stop.wait(RESTART_SECONDS):
             logger.error("The worker ended by itself and is replaced.")
 
