@@ -3,6 +3,7 @@
 import json
 import time
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 from uuid import uuid4
 
@@ -11,6 +12,7 @@ from inference.generator import Message, Options, Usage
 
 MOST_INPUTS = 2048  # texts in one call, as at OpenAI
 MOST_TOKENS = 32_768
+LONGEST_MARK = 64  # characters of an id or an opening
 ROLES = {"system", "user", "assistant"}
 
 
@@ -54,7 +56,8 @@ def chat(body: dict[str, Any], deadline_seconds: float) -> Chat:
         stop=tuple(_texts(body, "stop")),
         deadline_seconds=deadline_seconds,
         scope=_salt(body),
-        ids=tuple(_texts(body, "citation_ids")),
+        ids=tuple(_marks(body, "citation_ids")),
+        openings=_openings(body),
     )
     asked = body.get("stream_options")
     tells_usage = isinstance(asked, dict) and bool(asked.get("include_usage"))
@@ -203,6 +206,22 @@ def _texts(body: dict[str, Any], name: str) -> list[str]:
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
         raise Refused(f"{name} must be a string or a list of strings.")
     return texts
+
+
+def _marks(body: dict[str, Any], name: str) -> list[str]:
+    marks = _texts(body, name)
+    if any(len(mark) > LONGEST_MARK for mark in marks):
+        raise Refused(f"{name} must be texts of at most {LONGEST_MARK} characters.")
+    return marks
+
+
+def _openings(body: dict[str, Any]) -> tuple[str, ...]:
+    """How the text may begin. Of two of which one begins the other it could not be told which it was."""
+    openings = sorted(set(_marks(body, "openings")))
+    begins = any(longer.startswith(shorter) for shorter, longer in pairwise(openings))
+    if begins or any(not opening or "[" in opening for opening in openings):
+        raise Refused("openings must be texts without brackets, of which none begins another.")
+    return tuple(openings)
 
 
 def _salt(body: dict[str, Any]) -> str:

@@ -45,6 +45,8 @@ class Options:
     scope: str = ""
     # If given, square brackets in the text hold nothing but these ids, with commas between several.
     ids: tuple[str, ...] = ()
+    # If given, the text begins with one of these: without brackets, and none begins another.
+    openings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -9,9 +9,9 @@ import torch
 from inference.device import choose_device, choose_dtype
 from inference.errors import Cancelled, ContextTooLong, ModelMissing, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage, weights
-from inference.generator.brackets import Brackets, Pieces
 from inference.generator.disk import Disk
 from inference.generator.engine import Engine, Limits, OpenDisk
+from inference.generator.form import Form, Pieces
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling
 from inference.generator.text import Detokenizer, Script, StopStrings
@@ -83,8 +83,9 @@ class LocalGenerator:
             )
         sampling = Sampling(options.temperature, options.repetition_penalty)
         deadline = time.monotonic() + options.deadline_seconds
-        brackets = Brackets(options.ids, self._pieces) if options.ids else None
-        request = Request(ids, options.max_tokens, sampling, options.scope, deadline, brackets)
+        has_form = bool(options.ids or options.openings)
+        form = Form(self._pieces, options.ids, options.openings) if has_form else None
+        request = Request(ids, options.max_tokens, sampling, options.scope, deadline, form)
         self._engine.submit(request)
         return request
 

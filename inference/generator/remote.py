@@ -182,4 +182,6 @@ def _body(model: str, messages: Sequence[Message], options: Options) -> dict[str
         body["cache_salt"] = options.scope
     if options.ids:  # our own server's; others ignore it
         body["citation_ids"] = list(options.ids)
+    if options.openings:
+        body["openings"] = list(options.openings)
     return body

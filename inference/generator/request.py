@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from queue import SimpleQueue
 
 from inference.errors import InferenceError
-from inference.generator.brackets import Brackets
+from inference.generator.form import Form
 from inference.generator.sampling import Sampling
 
 
@@ -20,7 +20,7 @@ class Request:
         sampling: Sampling,
         scope: str = "",
         deadline: float = math.inf,
-        brackets: Brackets | None = None,
+        form: Form | None = None,
     ) -> None:
         """limit: tokens to write; 0 only reads. deadline: of time.monotonic()."""
         self.ids = list(ids)
@@ -28,7 +28,7 @@ class Request:
         self.sampling = sampling
         self.scope = scope
         self.deadline = deadline
-        self.brackets = brackets
+        self.form = form
         self.cached = 0  # tokens of `ids` that need not be read
         self.is_closed = False
         self.is_forgotten = False  # its scope was, meanwhile: nothing of it is remembered

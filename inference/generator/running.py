@@ -45,7 +45,7 @@ class Running:
 
     def _write(self, logits: Tensor, draft: list[int], ends: frozenset[int]) -> bool:
         for row, guess in zip(logits, [*draft, None], strict=True):
-            token = pick(row, self.request.sampling, self.written, self.request.brackets)
+            token = pick(row, self.request.sampling, self.written, self.request.form)
             if token in ends:
                 return True
             self._add(token)
@@ -65,8 +65,8 @@ class Running:
         self.request.put(token)
         if self._draft is not None:
             self._draft.add(token)
-        if self.request.brackets is not None:
-            self.request.brackets.add(token)
+        if self.request.form is not None:
+            self.request.form.add(token)
 
     def read_tokens(self) -> Tokens:
         """All whose keys and values hold."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from inference.generator.brackets import Brackets
+from inference.generator.form import Form
 
 
 @dataclass(frozen=True)
@@ -15,12 +15,12 @@ class Sampling:
     repetition_penalty: float = 1.0  # 1 = none
 
 
-def pick(logits: Tensor, sampling: Sampling, written: Sequence[int], brackets: Brackets | None = None) -> int:
+def pick(logits: Tensor, sampling: Sampling, written: Sequence[int], form: Form | None = None) -> int:
     """logits: (V,), `written`: the tokens generated so far."""
     if sampling.repetition_penalty != 1.0 and written:
         logits = _penalise(logits, sampling.repetition_penalty, written)
     token = _drawn(logits, sampling.temperature)
-    return token if brackets is None or brackets.allows(token) else brackets.choose(logits)
+    return token if form is None or form.allows(token) else form.choose(logits)
 
 
 def _drawn(logits: Tensor, temperature: float) -> int:

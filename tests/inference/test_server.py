@@ -178,6 +178,16 @@ def test_a_salt_keeps_what_is_remembered_apart_and_usage_tells_it(client):
     assert client.post("/v1/chat/completions", json={**body, "cache_salt": 5}).status_code == 400
 
 
+def test_a_client_says_how_a_text_begins_and_what_it_may_cite(remote, client):
+    """The model is random: it would begin with anything."""
+    begins = ("Yes:", "No.", "Undecided.")
+    assert "".join(remote.stream(ASK, Options(max_tokens=9, openings=begins), never)).startswith(begins)
+    body = {"messages": [{"role": "user", "content": "Is it due?"}], "max_tokens": 2}
+    wrong = [{"openings": value} for value in (["Yes", "Yes."], [""], ["[1]"], ["long" * 100], 5)]
+    for each in [*wrong, {"citation_ids": ["7" * 65]}]:
+        assert client.post("/v1/chat/completions", json=body | each).status_code == 400
+
+
 def test_metrics_count_what_was_done(client):
     client.post("/v1/chat/completions", json={**ENDLESS, "max_tokens": 3, "stream": False})
     lines = client.get("/metrics").text.splitlines()
