@@ -1,6 +1,7 @@
 """OpenAI's wire format from the client's side: addresses, keys, and errors made typed."""
 
 import json
+import math
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ import httpx
 
 from inference.errors import BadReply, ContextTooLong, InferenceError, Unavailable
 
+LONGEST_WAIT = 86_400.0  # seconds
 LONGEST_REASON = 300  # characters of the server's own words shown to people
 # Servers differ in their wording: OpenAI's code, the phrases of vLLM, SGLang and Ollama.
 TOO_LONG = (
@@ -145,6 +147,7 @@ def _means_too_long(body: str) -> bool:
 def _seconds(header: str | None) -> float | None:
     """Retry-After in seconds; its other form, a date, is not used by inference servers."""
     try:
-        return max(0.0, float(header)) if header else None
+        told = float(header or "")
     except ValueError:
         return None
+    return min(max(0.0, told), LONGEST_WAIT) if math.isfinite(told) else None

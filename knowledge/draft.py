@@ -32,7 +32,10 @@ OPEN_MARKER = re.compile(r"\[[\d,;\s]*$")
 
 @dataclass(frozen=True)
 class Event:
-    """One step of the stream: "text", "sentence", "problem", "busy" or "done", with its data."""
+    """One step of the stream: "text", "sentence", "problem", "busy" or "done", with its data.
+
+    A problem has its `reason`, and `retry_after`: whole seconds, None where waiting will not help.
+    """
 
     kind: str
     data: dict[str, Any]

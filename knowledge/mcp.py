@@ -94,7 +94,9 @@ async def _call(api: httpx.AsyncClient, name: str, given: dict[str, Any]) -> Any
     response = await _request(api, name, {key: str(value) for key, value in given.items()})
     told = response.json()
     if response.is_error:
-        raise Refused(told.get("detail", "It cannot be done."))
+        wait = response.headers.get("Retry-After")
+        later = f" Try again in {wait} seconds." if wait else ""
+        raise Refused(f"{told.get('detail', 'It cannot be done.')}{later}")
     return _brief(told) if name == "ask" else told
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from inference.errors import Cancelled, InferenceError
 from inference.generator import Options
-from knowledge import audit, engines
+from knowledge import audit, engines, retry
 from knowledge.draft import Draft, Event
 from knowledge.models import Answer, Citation
 from knowledge.streams import give_back_connection
@@ -34,6 +35,14 @@ def write(answer_id: UUID, cancelled: Callable[[], bool]) -> Iterator[Event]:
     yield from told if fence is None else _written(answer_id, fence, cancelled)
 
 
+def complete(answer_id: UUID, cancelled: Callable[[], bool]) -> dict[str, Any]:
+    """Write to the end with nobody listening; what the last event says, nothing if it was cancelled."""
+    told: dict[str, Any] = {}
+    for event in write(answer_id, cancelled):
+        told = event.data
+    return told
+
+
 def _written(answer_id: UUID, fence: int, cancelled: Callable[[], bool]) -> Iterator[Event]:
     """Write as the holder of this fence."""
     try:
@@ -52,7 +61,7 @@ def _written(answer_id: UUID, fence: int, cancelled: Callable[[], bool]) -> Iter
     except (InferenceError, IntegrityError) as error:
         reason = GONE if isinstance(error, IntegrityError) else str(error)
         _mine(answer_id, fence).update(state=Answer.State.FAILED, reason=reason)
-        yield Event("problem", {"reason": reason})
+        yield Event("problem", {"reason": reason, "retry_after": retry.seconds(error)})
     finally:
         # Also when the reader closed the stream: nothing half-written is kept as complete.
         _mine(answer_id, fence).update(state=Answer.State.READY)

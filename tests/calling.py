@@ -15,10 +15,11 @@ from knowledge.models import ApiToken
 
 
 @contextmanager
-def calling(user: User, **limits: Any) -> Iterator[Client]:
+def calling(user: User, patience: float = 0.0, **limits: Any) -> Iterator[Client]:
     """In this person's name."""
     transport = httpx.WSGITransport(_answer)
-    with Client("http://localhost", ApiToken.issue(user, "test", **limits), transport=transport) as made:
+    token = ApiToken.issue(user, "test", **limits)
+    with Client("http://localhost", token, patience=patience, transport=transport) as made:
         yield made
 
 

@@ -26,7 +26,7 @@ router = Router(tags=["answers"])
     description=(
         "With `Accept: text/event-stream` the answer comes as events: `answer` (evidence and key quotes), "
         "`text` (pieces as generated), `sentence` (a completed sentence with its checked citations), "
-        "then `done` or `problem`."
+        "then `done` or `problem` (with `retry_after` in seconds, null where waiting will not help)."
     ),
 )
 def ask(request: HttpRequest, matter_id: UUID, body: QuestionIn) -> HttpResponseBase | AnswerOut:
@@ -38,14 +38,13 @@ def ask(request: HttpRequest, matter_id: UUID, body: QuestionIn) -> HttpResponse
     if "text/event-stream" in request.headers.get("Accept", ""):
         return stream(answer, watch(request, matter_id))
     is_gone = callers.gone(request)
-    for _ in writing.write(answer.pk, is_gone):
-        pass
+    ended = writing.complete(answer.pk, is_gone)
     if is_gone():
         return problem(HTTPStatus.SERVICE_UNAVAILABLE, callers.HUNG_UP)
     answer = access.answer_for(person, answer.pk)  # again: writing took its time
     if answer.state == Answer.State.FAILED:
         stored = {"answer": str(answer.pk), "answer_url": f"/api/v1/answers/{answer.pk}"}
-        return problem(HTTPStatus.SERVICE_UNAVAILABLE, answer.reason, **stored)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, answer.reason, wait=ended.get("retry_after"), **stored)
     return AnswerOut.of(answer)
 
 

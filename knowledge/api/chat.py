@@ -4,6 +4,7 @@ It is also served at /v1/chat/completions and /v1/models, where such clients loo
 """
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from http import HTTPStatus
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +17,7 @@ from inference.errors import InferenceError
 from knowledge import access, answers, callers, markdown, streams, writing
 from knowledge.api import cursors, idempotency
 from knowledge.api.auth import person_of, watch
+from knowledge.api.problems import problem
 from knowledge.draft import Event, told
 from knowledge.models import Answer, Citation, Matter
 from knowledge.pins import at
@@ -115,13 +117,12 @@ def complete(request: HttpRequest, body: ChatIn) -> HttpResponseBase | ChatOut:
     if body.stream:
         return _stream(answer, body.model, watch(request, matter.pk))
     is_gone = callers.gone(request)
-    for _ in writing.write(answer.pk, is_gone):
-        pass
+    ended = writing.complete(answer.pk, is_gone)
     if is_gone():
         raise InferenceError(callers.HUNG_UP)
     answer = access.answer_for(person, answer.pk)  # again: writing took its time
     if answer.state == Answer.State.FAILED:
-        raise InferenceError(answer.reason)
+        return problem(HTTPStatus.SERVICE_UNAVAILABLE, answer.reason, wait=ended.get("retry_after"))
     return _whole(answer, body.model)
 
 
@@ -219,7 +220,9 @@ class _Chunks:
                 numbers = [row["number"] for row in event.data["citations"]]
                 yield self._chunk({"content": _sentence(event.data, numbers) + " "})
             elif event.kind in {"problem", "busy"}:
-                yield Event("chunk", {"error": {"message": event.data["reason"], "type": event.kind}})
+                wait = event.data.get("retry_after")
+                error = {"message": event.data["reason"], "type": event.kind, "retry_after": wait}
+                yield Event("chunk", {"error": error})
                 return  # neither “stop” nor the end: a client must not take this for an answer
         sources = _sources([self._cited[number] for number in sorted(self._cited)])
         yield self._chunk({"content": sources or self._answer.reason})

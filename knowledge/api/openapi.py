@@ -26,6 +26,10 @@ SAID = {
 }
 TAG = {"description": "Of this content.", "schema": {"type": "string"}}
 LINK = {"description": 'Where the list goes on: `<address>; rel="next"`.', "schema": {"type": "string"}}
+WAIT = {
+    "description": "Seconds after which it may be tried again.",
+    "schema": {"type": "integer", "minimum": 0},
+}
 KEY = {
     "in": "header",
     "name": "Idempotency-Key",
@@ -42,6 +46,7 @@ MATCH = {
     "schema": {"type": "string", "pattern": "^[!-~]*$"},
     "example": '"5d41402abc4b2a76b9719d911017c592"',
 }
+WAITED = {429, 503}
 NESTED = re.compile(r"\b([A-Z]\w*)\.([A-Z]\w*)")
 Node = dict[str, Any]
 
@@ -75,6 +80,8 @@ def _complete(path: str, method: str, operation: Node, known: dict[str, Node]) -
     for status, response in operation["responses"].items():
         if int(status) >= 400:
             _as_problem(int(status), response)
+        if int(status) in WAITED:
+            response.setdefault("headers", {})["Retry-After"] = WAIT
     _secure(path, method, operation)
     _exemplify(operation, known)
 

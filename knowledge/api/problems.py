@@ -12,7 +12,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from inference.errors import InferenceError
-from knowledge import outbound
+from knowledge import outbound, retry
 from knowledge.api.auth import RightMissing
 from knowledge.api.cursors import BadCursor
 from knowledge.documents import Rejected
@@ -31,12 +31,13 @@ from knowledge.walls import NeverStands
 MEDIA_TYPE = "application/problem+json"
 
 
-def problem(status: HTTPStatus, detail: str, **more: Any) -> HttpResponse:
+def problem(status: HTTPStatus, detail: str, *, wait: int | None = None, **more: Any) -> HttpResponse:
+    """`wait`: after how many seconds it may be tried again."""
     body = {"type": "about:blank", "title": status.phrase, "status": status.value, "detail": detail, **more}
     response = JsonResponse(body, status=status.value, content_type=MEDIA_TYPE)
     if status == HTTPStatus.UNAUTHORIZED:
         response["WWW-Authenticate"] = 'Bearer realm="Pincite"'
-    return response
+    return retry.after(response, wait)
 
 
 def unify(response: HttpResponse) -> None:
@@ -95,7 +96,7 @@ SAID = {HTTPStatus.NOT_FOUND: NOTHING_HERE, HTTPStatus.INTERNAL_SERVER_ERROR: "S
 
 def _handler(status: HTTPStatus) -> Callable[[HttpRequest, Any], HttpResponse]:
     def handle(request: HttpRequest, error: Exception) -> HttpResponse:  # noqa: ARG001 - the framework's signature
-        return problem(status, str(error))
+        return problem(status, str(error), wait=retry.seconds(error))
 
     return handle
 

@@ -9,7 +9,7 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
 
 from inference.errors import InferenceError
-from knowledge import access, answers, callers, differences, preferences, quoted, streams, writing
+from knowledge import access, answers, callers, differences, preferences, quoted, retry, streams, writing
 from knowledge.api.auth import person_of, watch
 from knowledge.forms import QuestionForm, ReadingForm
 from knowledge.index import IndexUnavailable
@@ -45,7 +45,8 @@ def ask(request: HttpRequest, matter_id: UUID) -> HttpResponse:
         return matters.page(request, matter, question=question, problem=str(error), status=422)
     except (InferenceError, IndexUnavailable) as error:
         problem = f"The question could not be answered just now. {error}"
-        return matters.page(request, matter, question=question, problem=problem, status=503)
+        page = matters.page(request, matter, question=question, problem=problem, status=503)
+        return retry.after(page, retry.seconds(error))
     return redirect("answer", found.pk)
 
 
@@ -68,8 +69,7 @@ def answer(request: HttpRequest, answer_id: UUID) -> HttpResponse:
     """The page; POST writes the text to its end first, for browsers that cannot follow the stream."""
     found = access.answer_for(request.user, answer_id)
     if request.method == "POST":
-        for _ in writing.write(found.pk, callers.gone(request)):
-            pass
+        writing.complete(found.pk, callers.gone(request))
         return redirect("answer", found.pk)
     return render(request, "answers/answer.html", _shown(request, found))
 

@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from inference.errors import InferenceError
-from knowledge import access, generations, highlight, lookup, saved
+from knowledge import access, generations, highlight, lookup, retry, saved
 from knowledge.access import Scope
 from knowledge.api.auth import person_of
 from knowledge.exact.catalogue import Facet
@@ -33,6 +33,7 @@ class Outcome:
     problem: str = ""
     pointed: list[highlight.Piece] = field(default_factory=list)  # the query, with the mistake marked
     status: int = 200
+    wait: int | None = None  # seconds, where the search may be tried again
 
 
 @require_safe
@@ -61,7 +62,8 @@ def page(request: HttpRequest, matter: Matter, outcome: Outcome | None = None) -
         "fields": FIELDS,
         "saved": saved.of(person_of(request), matter),
     }
-    return render(request, "matters/search.html", context, status=outcome.status)
+    shown = render(request, "matters/search.html", context, status=outcome.status)
+    return retry.after(shown, outcome.wait)
 
 
 def _outcome(request: HttpRequest, matter: Matter, text: str, asked: dict[str, Any]) -> Outcome:
@@ -77,7 +79,8 @@ def _outcome(request: HttpRequest, matter: Matter, text: str, asked: dict[str, A
     except BadQuery as error:
         return Outcome(problem=str(error), status=422)
     except (InferenceError, IndexUnavailable) as error:
-        return Outcome(problem=f"Search is not available just now. {error}", status=503)
+        problem = f"Search is not available just now. {error}"
+        return Outcome(problem=problem, status=503, wait=retry.seconds(error))
 
 
 def _asked(request: HttpRequest, matter: Matter, asked: dict[str, Any]) -> tuple[Scope, lookup.Wanted]:

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.views.decorators.http import require_safe
 
-from knowledge import access, boxes, highlight, pictures, threads
+from knowledge import access, boxes, highlight, pictures, retry, threads
 from knowledge.forms import PlaceForm
 from knowledge.models import Document, Page, Version
 from knowledge.views.matters import rights
@@ -73,7 +73,8 @@ def picture(request: HttpRequest, document_id: UUID) -> HttpResponse:
     except pictures.NoPicture as error:
         return HttpResponse(str(error), content_type="text/plain", status=HTTPStatus.CONFLICT)
     except pictures.Busy as error:
-        return HttpResponse(str(error), content_type="text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE)
+        busy = HttpResponse(str(error), content_type="text/plain", status=HTTPStatus.SERVICE_UNAVAILABLE)
+        return retry.after(busy, retry.seconds(error))
 
 
 def _view(request: HttpRequest, wanted: str) -> str:
