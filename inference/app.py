@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from inference import protocol
 from inference.embedder import EmbedderConfig
-from inference.errors import Cancelled, InferenceError
+from inference.errors import Cancelled, InferenceError, ModelMissing, Unavailable
 from inference.generator import GeneratorConfig, Stream, Usage
 from inference.models import Models
 from inference.protocol import Chat, Refused
@@ -71,6 +71,7 @@ class Server:
             Route("/v1/embeddings", self.embed, methods=["POST"]),
             Route("/v1/rerank", self.rerank, methods=["POST"]),
             Route("/v1/chat/completions", self.chat, methods=["POST"]),
+            Route("/v1/cache/forget", self.forget, methods=["POST"]),
             Route("/metrics", self.metrics),
         ]
         handlers: Any = {InferenceError: _on_error, HTTPException: _on_http_error}
@@ -110,6 +111,18 @@ class Server:
             query = await run_in_threadpool(embedder.embed_query, asked.query)
             documents = await run_in_threadpool(embedder.embed_passages, asked.documents)
         return JSONResponse(protocol.ranked(embedder.name, asked, (documents @ query).tolist()))
+
+    async def forget(self, request: Request) -> Response:
+        """What was read under this salt is no longer known here, in memory or on disk. Twice is as once."""
+        self._check_key(request)
+        salt = protocol.forgotten(protocol.parse(await _body(request)))
+        try:
+            generator = await run_in_threadpool(self._models.remembering_generator)
+        except ModelMissing as problem:  # not a 404, which says that this address is unknown
+            raise Unavailable(str(problem)) from problem
+        if generator is not None:
+            await run_in_threadpool(generator.forget, salt)
+        return Response(status_code=204)
 
     async def metrics(self, request: Request) -> Response:
         """Of the generator, once it is in use."""

@@ -30,6 +30,11 @@ class Models:
         """None where nothing has used it yet."""
         return self.__dict__.get("_generator")
 
+    def remembering_generator(self) -> "LocalGenerator | None":
+        """None where there can be nothing that it remembers: it was never used, and has no folder."""
+        with self._opening_generator:  # one that is just being opened will be used
+            return self._generator if self._generator_config.disk_cache_bytes else self.opened_generator()
+
     @cached_property
     def _embedder(self) -> Embedder:
         return open_embedder(self._embedder_config)

@@ -101,6 +101,14 @@ def ranked(name: str, asked: Ranking, scores: list[float]) -> dict[str, Any]:
     return {"id": f"rerank-{uuid4().hex}", "model": name, "results": results}
 
 
+def forgotten(body: dict[str, Any]) -> str:
+    """The salt whose readings are to be forgotten."""
+    salt = _salt(body)
+    if not salt:
+        raise Refused("cache_salt must say what to forget.")
+    return salt
+
+
 def metrics(counts: dict[str, int], gauges: dict[str, int]) -> str:
     """Prometheus' text format."""
     lines = []

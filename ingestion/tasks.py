@@ -7,7 +7,7 @@ from django.db import connections
 from kombu.exceptions import OperationalError
 
 from ingestion import pipeline, places
-from knowledge import audit, generations, jobs, purge, queue, reconcile, uploads, webhooks
+from knowledge import audit, forgetting, generations, jobs, purge, queue, reconcile, uploads, webhooks
 from knowledge.api import idempotency
 from knowledge.index import IndexUnavailable
 
@@ -75,6 +75,7 @@ def reconcile_all() -> None:
         generations.sweep()
         uploads.sweep()
         _purge()
+        forgetting.sweep()
         audit.anchor()
         idempotency.sweep()
         webhooks.sweep()

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import OuterRef, QuerySet, Subquery
 
-from knowledge import audit, blobs, engines, generations, holds, jobs, paths, queue, traces
+from knowledge import audit, blobs, forgetting, generations, holds, jobs, paths, queue, traces
 from knowledge.audit import Act
 from knowledge.index import IndexUnavailable
 from knowledge.models import (
@@ -263,7 +263,7 @@ def delete(document: Document) -> None:
         document.delete()
         transaction.on_commit(lambda: _delete_unused(matter_id, hashes))
         _purge_points_after_commit([version.pk for version in versions])
-        transaction.on_commit(lambda: engines.forget_matter(matter_id))
+        forgetting.begin(matter_id)
         audit.record(
             Act.DELETE,
             f"document:{document_id}",

@@ -1,6 +1,5 @@
 """The embedders, the generator and the indexes of this process: each opened once, at first use."""
 
-import logging
 from functools import cache
 from threading import Lock
 from uuid import UUID
@@ -8,11 +7,8 @@ from uuid import UUID
 from django.conf import settings
 
 from inference.embedder import Embedder, EmbedderConfig, open_embedder
-from inference.errors import InferenceError
 from inference.generator import Generator, open_generator
 from knowledge.index import Index, IndexConfig, open_index, remove
-
-logger = logging.getLogger(__name__)
 
 # cache() alone would let two threads load the same model side by side; search never waits for the generator.
 _opening_embedder, _opening_generator, _opening_index = Lock(), Lock(), Lock()
@@ -38,15 +34,12 @@ def scope_of(matter_id: UUID) -> str:
 def forget_matter(matter_id: UUID) -> None:
     """What the generator remembers of a matter is no longer known: something of it was deleted.
 
-    Another process forgets only what is on disk; its memory is its own, and ends with it.
+    Another process forgets only what is on disk; its memory is its own, and ends with it. A server is told.
+    Raises InferenceError.
     """
     is_open = _generator.cache_info().currsize > 0
-    if not is_open and not settings.GENERATOR.disk_cache_bytes:
-        return
-    try:
+    if is_open or settings.GENERATOR.url or settings.GENERATOR.disk_cache_bytes:
         generator().forget(scope_of(matter_id))
-    except InferenceError as error:  # the deletion stands all the same
-        logger.warning("What the generator keeps on disk of matter %s stays: %s", matter_id, error)
 
 
 def index(config: IndexConfig) -> Index:

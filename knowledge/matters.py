@@ -8,7 +8,7 @@ from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Group, User
 from django.db import transaction
 
-from knowledge import access, audit, blobs, engines, generations, holds
+from knowledge import access, audit, blobs, forgetting, generations, holds
 from knowledge.audit import Act
 from knowledge.models import GroupMembership, Matter, Membership, Role
 
@@ -47,8 +47,8 @@ def delete(matter: Matter) -> None:
         matter.delete()
         details = {"documents": len(documents)}
         audit.record(Act.DELETE, f"matter:{matter_id}", matter_id=matter_id, details=details)
+        forgetting.begin(matter_id)
     blobs.delete_all(matter_id)
-    engines.forget_matter(matter_id)
     for generation in generations.live():
         for pk in documents:
             generations.index(generation).delete_document(pk)

@@ -34,7 +34,10 @@ class Host:
         self.times = math.inf
         self.wait = "6.2"
 
+        self.asked: list[str] = []
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        self.asked.append(scope["path"])
         if not (self.shut and scope["path"].startswith(self.shut) and self.times > 0):
             await self.app(scope, receive, send)
             return

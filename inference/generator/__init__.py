@@ -102,7 +102,11 @@ class Generator(Protocol):
         """
 
     def forget(self, scope: str) -> None:
-        """What was read for this scope is no longer known here, in memory or on disk."""
+        """What was read for this scope is no longer known here, in memory or on disk.
+
+        A server that cannot forget is left alone: what it has read is found by nobody without the scope, and
+        runs out. Raises InferenceError where it could but did not.
+        """
 
 
 def open_generator(config: GeneratorConfig) -> Generator:

@@ -1,6 +1,7 @@
 """Any server that speaks OpenAI's chat API: vLLM, SGLang, Ollama, `python -m inference.server`."""
 
 import asyncio
+import logging
 import math
 import re
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -15,7 +16,12 @@ from inference.errors import BadReply, Cancelled, InferenceError, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage
 from inference.generator.pump import POLL_SECONDS, Gone, Pumped, Put
 
+logger = logging.getLogger(__name__)
+
 DEFAULT_WINDOW = 8192
+FORGET_PATH = "/v1/cache/forget"
+FORGET_SECONDS = 5.0
+UNKNOWN_STATUSES = {404, 405, 501}  # what servers say to an address that they do not know
 LETTERS = re.compile(r"[A-Za-z ]")
 LETTERS_PER_TOKEN = 3
 TOKENS_PER_FOREIGN_CHARACTER = 2
@@ -29,6 +35,7 @@ class RemoteGenerator:
         self._host = wire.host_of(config.url)
         self._options = wire.client_options(config.url, config.api_key, config.timeout_seconds)
         self._client = httpx.Client(**self._options)
+        self._said: set[str] = set()  # warnings
         finalize(self, self._client.close)
 
     @cached_property
@@ -84,7 +91,18 @@ class RemoteGenerator:
         return stream.usage
 
     def forget(self, scope: str) -> None:
-        """Nothing is kept here; what the server keeps is found by nobody without the scope, and runs out."""
+        """Ask the server to: our own does."""
+        with wire.typed_errors(self._config.url):
+            reply = self._client.post(FORGET_PATH, json={"cache_salt": scope}, timeout=FORGET_SECONDS)
+        if reply.status_code in UNKNOWN_STATUSES:
+            self._say_once("keeps what it has read until it runs out: it knows no way to forget it")
+        elif not reply.is_success:
+            wire.raise_for_status(reply)
+
+    def _say_once(self, words: str) -> None:
+        if words not in self._said:
+            self._said.add(words)
+            logger.warning("The inference server at %s %s.", self._host, words)
 
     async def _watched(self, body: dict[str, Any], stream: Pumped, put: Put, gone: Gone) -> None:
         """Read the reply; when the caller goes, hang up at once, even while the server is silent."""

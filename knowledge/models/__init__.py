@@ -4,6 +4,7 @@ from knowledge.models.answer import Answer, Citation, Evidence
 from knowledge.models.audit import AuditAnchor, AuditEvent, AuditText
 from knowledge.models.description import Correspondent, Kind
 from knowledge.models.document import Document, Likeness, Page, Passage, Version
+from knowledge.models.forgetting import Forgetting
 from knowledge.models.generation import Generation, Indexed
 from knowledge.models.hold import Hold
 from knowledge.models.job import Job
@@ -32,6 +33,7 @@ __all__ = [
     "Document",
     "Evidence",
     "Finding",
+    "Forgetting",
     "Generation",
     "GroupMembership",
     "Hold",

@@ -5,7 +5,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 
 from ingestion.service import is_owned
-from knowledge import engines, purge
+from knowledge import engines, forgetting, purge
 
 
 class Command(BaseCommand):
@@ -17,7 +17,9 @@ class Command(BaseCommand):
         try:
             back = purge.bury()
             is_cleaned = purge.run()
+            left = forgetting.sweep()
         finally:
             engines.close()
         cleaned = "the disk is clean" if is_cleaned else "nothing to clean"
-        self.stdout.write(f"{back} deleted again; {cleaned}.")
+        untold = f"; the generator is still to forget {left}" if left else ""
+        self.stdout.write(f"{back} deleted again; {cleaned}{untold}.")
