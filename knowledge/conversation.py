@@ -1,9 +1,9 @@
-"""What stands in the prompt of an answer: the documents it began with, then turn by turn what was added.
+"""What stands in a prompt: of an answer the documents it began with, then turn by turn what was added.
 
 Everything is read from the rows of the answers, so that what has been deleted is in no prompt any more.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from uuid import UUID
 
@@ -30,26 +30,16 @@ class Conversation:
     @cached_property
     def reads(self) -> list[Read]:
         """What was added, in the order of the prompt, its units numbered through."""
-        reads: list[Read] = []
-        first = 1
-        for row in self.evidence:
-            text = self.texts.slice(row.version_id, row.start, row.end)
-            numbered = units.of(text, row.start, first)
-            reads.append(Read(row.version_id, row.start, text, numbered, self._title(row)))
-            first += len(numbered)
-        return reads
+        return numbered(self.evidence, self.texts)
 
     @property
     def ids(self) -> tuple[str, ...]:
         """The numbers that a citation can have."""
-        return tuple(str(unit.id) for read in self.reads for unit in read.units)
+        return ids(self.reads)
 
     def messages(self) -> list[Message]:
         """The longer prompt of a later turn begins with these, as long as it goes on with them."""
-        sources = {
-            row.pk: prompts.Source(read.title, units.marked(read.text, read.start, read.units))
-            for row, read in zip(self.evidence, self.reads, strict=True)
-        }
+        sources = {row.pk: source(read) for row, read in zip(self.evidence, self.reads, strict=True)}
         first = self.answers[0]
         documents = [row.pk for row in self.evidence if _leads(row, first)]
         return prompts.messages(
@@ -61,7 +51,10 @@ class Conversation:
                         for row in self.evidence
                         if row.answer_id == turn.pk and not _leads(row, first)
                     ],
-                    [self._key_sentence(row) for row in self.keys[turn.pk]],
+                    [
+                        key_sentence(self.reads, row.version_id, row.start, row.quote)
+                        for row in self.keys[turn.pk]
+                    ],
                     turn.question,
                     said=turn.said if turn is not self.answers[-1] else "",
                     earlier=self._earlier.question if self._earlier and turn is first else "",
@@ -70,19 +63,35 @@ class Conversation:
             ],
         )
 
-    def _key_sentence(self, row: Citation) -> str:
-        """With the number of its unit, where it stands in the prompt."""
-        for read in self.reads:
-            for unit in read.units:
-                if read.version_id == row.version_id and unit.start <= row.start < unit.end:
-                    return f"[{unit.id}] {row.quote}"
-        return row.quote
 
-    def _title(self, row: Evidence) -> str:
-        path = row.version.document.path
-        if row.kind == Evidence.Kind.FULL:
-            return path
-        return f"{path}, {at(self.texts.label(row.version_id, row.start))}"
+def numbered(rows: Iterable[Evidence], texts: Texts) -> list[Read]:
+    """These stretches in the order of the prompt, their units numbered through."""
+    reads: list[Read] = []
+    first = 1
+    for row in rows:
+        text = texts.slice(row.version_id, row.start, row.end)
+        found = units.of(text, row.start, first)
+        reads.append(Read(row.version_id, row.start, text, found, _title(row, texts)))
+        first += len(found)
+    return reads
+
+
+def ids(reads: Iterable[Read]) -> tuple[str, ...]:
+    """The numbers that a citation of these can have."""
+    return tuple(str(unit.id) for read in reads for unit in read.units)
+
+
+def source(read: Read) -> prompts.Source:
+    return prompts.Source(read.title, units.marked(read.text, read.start, read.units))
+
+
+def key_sentence(reads: Sequence[Read], version_id: UUID, start: int, quote: str) -> str:
+    """With the number of its unit, where it stands in the prompt."""
+    for read in reads:
+        for unit in read.units:
+            if read.version_id == version_id and unit.start <= start < unit.end:
+                return f"[{unit.id}] {quote}"
+    return quote
 
 
 def turns(answer: Answer) -> list[Answer]:
@@ -95,13 +104,18 @@ def turns(answer: Answer) -> list[Answer]:
 
 def warming(versions: Iterable[Version]) -> list[Message]:
     """The beginning of every prompt that reads these documents in full, in this order."""
-    documents, first = [], 1
-    for version in versions:
-        text = version.text()
-        numbered = units.of(text, 0, first)
-        documents.append(prompts.Source(version.document.path, units.marked(text, 0, numbered)))
-        first += len(numbered)
-    return prompts.warming(documents)
+    read = list(versions)
+    whole = Evidence.Kind.FULL
+    rows = [Evidence(kind=whole, version=version, start=0, end=version.characters) for version in read]
+    reads = numbered(rows, Texts({version.pk for version in read}))
+    return prompts.warming([source(each) for each in reads])
+
+
+def _title(row: Evidence, texts: Texts) -> str:
+    path = row.version.document.path
+    if row.kind == Evidence.Kind.FULL:
+        return path
+    return f"{path}, {at(texts.label(row.version_id, row.start))}"
 
 
 def _leads(row: Evidence, first: Answer) -> bool:

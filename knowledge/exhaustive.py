@@ -1,15 +1,23 @@
 """One question to every document of a selection: a verdict for each, with the quotes that carry it."""
 
 import time
+from collections.abc import Mapping, Sequence
 
+from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from knowledge import access, findings, generations, jobs, verdicts
+from inference.errors import Cancelled
+from knowledge import access, findings, generations, jobs, opinions, verdicts
 from knowledge.index import IndexUnavailable
 from knowledge.models import Document, Finding, Passage, Run, Verdict, Version
+from knowledge.opinions import UNASKED, Opinion
+from knowledge.pins import Pin
+from knowledge.quotes import Quote
+from knowledge.verdicts import Judged
 
+Pins = Mapping[Pin, float]
 SLICE_SECONDS = 20.0  # then other matters have their turn
 MOST_TRIES = 2
 LEFT = "Who asked may no longer read this matter, so the run ended."
@@ -47,39 +55,62 @@ def _look(lease: jobs.Lease, question: verdicts.Question, pk: int) -> None:
     """Judge one document as it is now; a newer version that came meanwhile is the one that is read."""
     started = time.monotonic()
     Verdict.objects.filter(pk=pk).update(tries=F("tries") + 1)
-    row = Verdict.objects.select_related("document__current").filter(pk=pk).first()
+    row = Verdict.objects.select_related("document__current", "run").filter(pk=pk).first()
     if row is None:  # its document was deleted meanwhile
         return
-    judged, version = _judged(row, question), row.document.current or row.version
-    pins = findings.pinned(judged.quotes)
+    row.version = row.document.current or row.version
+    judged, opinion = _judged(lease, row, question)
+    pins = opinion.pins or findings.pinned(judged.quotes)
     with transaction.atomic():
         lease.hold()
-        seconds = time.monotonic() - started
-        Verdict.objects.filter(pk=pk).update(
-            version=version,
-            value=judged.value,
-            score=judged.score,
-            note=judged.note,
-            passages=judged.passages,
-            seconds=seconds,
-        )
-        Run.objects.filter(pk=row.run_id).update(seconds=F("seconds") + seconds)
-        Finding.objects.filter(verdict=pk).delete()
-        Finding.objects.bulk_create(
-            findings.finding(row.run_id, number, pin, score, verdict_id=pk)
-            for number, (pin, score) in enumerate(pins.items(), start=1)
-        )
+        _store(row, judged, opinion, pins, time.monotonic() - started)
 
 
-def _judged(row: Verdict, question: verdicts.Question) -> verdicts.Judged:
+def _store(row: Verdict, judged: Judged, opinion: Opinion, pins: Pins, seconds: float) -> None:
+    """In a transaction that holds the lease."""
+    stored = Verdict.objects.filter(pk=row.pk).update(
+        version=row.version,
+        value=judged.value,
+        score=judged.score,
+        note=judged.note,
+        passages=judged.passages,
+        seconds=seconds,
+        model=opinion.model,
+        prompt_tokens=opinion.usage.prompt_tokens,
+        cached_tokens=opinion.usage.cached_tokens,
+        generator_seconds=opinion.seconds or None,
+    )
+    if not stored:  # its document was deleted while it was read
+        return
+    row.run.add(seconds, opinion.model, opinion.usage)
+    Finding.objects.filter(verdict=row.pk).delete()
+    Finding.objects.bulk_create(
+        findings.finding(row.run_id, number, pin, score, verdict_id=row.pk)
+        for number, (pin, score) in enumerate(pins.items(), start=1)
+    )
+
+
+def _judged(lease: jobs.Lease, row: Verdict, question: verdicts.Question) -> tuple[Judged, Opinion]:
+    """By its sentences; what these leave open, by the generator where runs may ask it."""
     if row.tries > MOST_TRIES:
-        return verdicts.Judged(Verdict.Value.UNDECIDED, note=POISON)
+        return Judged(Verdict.Value.UNDECIDED, note=POISON), UNASKED
     found = passages(row.document)
     if not found:
-        return verdicts.Judged(Verdict.Value.UNDECIDED, note=NO_TEXT)
-    judged = verdicts.judge(question, found)
-    is_partial = row.document.current is not None and row.document.current.state == Version.State.PARTIAL
-    return judged.in_part(IN_PART) if is_partial else judged
+        return Judged(Verdict.Value.UNDECIDED, note=NO_TEXT), UNASKED
+    judged, opinion = verdicts.judge(question, found), UNASKED
+    if settings.RUN_GENERATOR and judged.value == Verdict.Value.UNDECIDED:
+        opinion = _asked(lease, row, judged.quotes, verdicts.closest(question, found))
+        judged = judged.settled(opinion.value, opinion.note)
+    is_partial = row.version.state == Version.State.PARTIAL
+    return (judged.in_part(IN_PART) if is_partial else judged), opinion
+
+
+def _asked(lease: jobs.Lease, row: Verdict, keys: Sequence[Quote], closest: Sequence[Passage]) -> Opinion:
+    lease.report("asking the generator", *lease.rows().values_list("progress", "total")[0])
+    try:
+        return opinions.ask(row.version, row.run.question, keys, closest, lease.lost.is_set)
+    except Cancelled as error:
+        raise jobs.LeaseLost from error
 
 
 def passages(document: Document) -> list[Passage]:

@@ -10,10 +10,9 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import F
 
 from inference.errors import InferenceError
-from inference.generator import Options
+from inference.generator import Options, Usage
 from knowledge import (
     access,
     engines,
@@ -52,6 +51,7 @@ class Investigation:
         self._lease, self._run = lease, run
         self._started = time.monotonic()
         self._embedder = generations.embedder(generations.current())
+        self._model, self._usage = "", Usage()  # of the generator, once it summed up
 
     def plan(self) -> Plan:
         """The stored plan of a worker before us, or a new one."""
@@ -97,8 +97,8 @@ class Investigation:
             self._note("done", told)
             if not self._all_there([row for _, row in found]):
                 sections, late = [], traces.SOURCE_DELETED
-            seconds = F("seconds") + (time.monotonic() - self._started)
-            Run.objects.filter(pk=self._run.pk).update(report=sections, seconds=seconds, note=late)
+            Run.objects.filter(pk=self._run.pk).update(report=sections, note=late)
+            self._run.add(time.monotonic() - self._started, self._model, self._usage)
 
     def _all_there(self, rows: Sequence[Finding]) -> bool:
         """Whether no source was deleted meanwhile. From here on a deletion waits for the run."""
@@ -204,8 +204,10 @@ class Investigation:
             ids=tuple(str(unit.id) for unit in units),
         )
         streams.give_back_connection()  # generation never holds a connection
-        stream = engines.generator().stream(said, options, self._lease.lost.is_set)
+        generator = engines.generator()
+        stream = generator.stream(said, options, self._lease.lost.is_set)
         text = "".join(stream)
+        self._model, self._usage = generator.name, stream.usage
         return sentences.whole(text)[0] if stream.usage.is_cut else text
 
     @transaction.atomic

@@ -15,6 +15,12 @@ SYSTEM = (
     "If the sources do not answer the question, say: The sources do not say."
 )
 
+# What is said of one document alone; how it may begin is also told to the generator's own form.
+YES, NO, UNDECIDED = "Yes:", "No.", "Undecided."
+VERDICT = (
+    f"Decide for this document alone. Begin with {YES} or {NO} or {UNDECIDED} "
+    f"After {YES} copy the one sentence that says so, exactly as the document has it, with its number.\n\n"
+)
 MORE = "Further sources:\n\n"
 
 
@@ -46,6 +52,12 @@ def messages(documents: Sequence[Source], turns: Sequence[Turn]) -> list[Message
     return made
 
 
+def verdict(documents: Sequence[Source], turn: Turn) -> list[Message]:
+    """One question to one document: it begins as an answer does that reads the same in full."""
+    asked = reading(documents) + _listed(turn.sources) + VERDICT + _pointed(turn)
+    return [Message("system", SYSTEM), Message("user", asked)]
+
+
 def reading(documents: Sequence[Source]) -> str:
     """The documents that are read in full: the same bytes for every question about them."""
     return "Sources:\n\n" + _listed(documents)
@@ -61,9 +73,11 @@ def _listed(sources: Sequence[Source]) -> str:
 
 
 def _asked(turn: Turn) -> str:
+    return _listed(turn.sources) + _pointed(turn)
+
+
+def _pointed(turn: Turn) -> str:
     """Most key sentences stand in the sources too; naming them again is what makes a small model use them."""
     key = "".join(f"- {' '.join(sentence.split())}\n" for sentence in turn.key_sentences)
     earlier = f"Earlier question: {turn.earlier}\n" if turn.earlier else ""
-    return (
-        f"{_listed(turn.sources)}The most relevant sentences are:\n{key}\n{earlier}Question: {turn.question}"
-    )
+    return f"The most relevant sentences are:\n{key}\n{earlier}Question: {turn.question}"

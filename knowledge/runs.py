@@ -133,7 +133,8 @@ def as_csv(run: Run) -> str:
 
 def _line(verdict: Verdict) -> Iterable[object]:
     quote = next(iter(verdict.findings.all()), None)
-    by = f"{verdict.settled_by or 'a person'}" if verdict.settled else "machine"
+    machine = f"generator {verdict.model}" if verdict.model else "machine"
+    by = f"{verdict.settled_by or 'a person'}" if verdict.settled else machine
     score = "" if verdict.score is None else f"{verdict.score:.2f}"
     where = (quote.page_label, quote.quote) if quote else ("", "")
     return verdict.document.path, verdict.effective, by, score, *where, verdict.note

@@ -1,11 +1,13 @@
 """Which documents a run reads, and what reading them is expected to take."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Q, QuerySet, Sum
+from django.conf import settings
+from django.db.models import Avg, Count, Q, QuerySet, Sum
 
 from knowledge import documents
 from knowledge.access import Scope
@@ -26,6 +28,9 @@ class Estimate:
     passages: int
     seconds: float
     is_measured: bool  # whether the time comes from earlier runs here
+    asks_generator: bool  # about what the sentences of a document leave open
+    left_open: int  # documents that are likely to be, by earlier runs; 0 where it is not asked
+    seconds_each: float | None  # that it takes for one, and in `seconds`; None: not measured, and not in it
 
     @property
     def minutes(self) -> int:
@@ -58,24 +63,47 @@ def _listed(matter: Matter) -> QuerySet[Any]:
 def estimate(scope: Scope, matter: Matter) -> Estimate:
     rows, copies = chosen(scope, matter)
     counts = _passages([row.current_id for row in rows if row.current_id])
-    rate = measured_rate()
+    pace = measured()
+    each = pace.seconds_each if settings.RUN_GENERATOR else None
+    left_open = math.ceil(pace.share_open * len(counts)) if settings.RUN_GENERATOR else 0
+    seconds = sum(counts) * (pace.per_passage or SECONDS_PER_PASSAGE) + left_open * (each or 0.0)
     return Estimate(
         documents=len(rows),
         unreadable=len(rows) - len(counts),
         copies=copies,
         passages=sum(counts),
-        seconds=round(sum(counts) * (rate or SECONDS_PER_PASSAGE), 2),
-        is_measured=rate is not None,
+        seconds=round(seconds, 2),
+        is_measured=pace.per_passage is not None,
+        asks_generator=settings.RUN_GENERATOR,
+        left_open=left_open,
+        seconds_each=each,
     )
 
 
-def measured_rate() -> float | None:
-    """Seconds per passage, of the newest verdicts here; None before there are any."""
+@dataclass(frozen=True)
+class Pace:
+    """What the newest verdicts here took."""
+
+    per_passage: float | None = None  # seconds, without the generator; None before there are any
+    share_open: float = 0.0  # of the documents, those that the sentences left open
+    seconds_each: float | None = None  # of the generator for one; None before it was asked
+
+
+def measured() -> Pace:
     newest = Verdict.objects.filter(passages__gt=0).order_by("-pk").values("pk")[:MEASURED_ON]
+    is_open = Q(value=Verdict.Value.UNDECIDED) | Q(generator_seconds__isnull=False)
     sums = Verdict.objects.filter(pk__in=list(newest.values_list("pk", flat=True))).aggregate(
-        seconds=Sum("seconds"), passages=Sum("passages")
+        seconds=Sum("seconds"),
+        passages=Sum("passages"),
+        count=Count("pk"),
+        open=Count("pk", filter=is_open),
+        generator=Sum("generator_seconds"),
+        each=Avg("generator_seconds"),
     )
-    return float(sums["seconds"]) / sums["passages"] if sums["passages"] else None
+    if not sums["passages"]:
+        return Pace()
+    sentences = float(sums["seconds"]) - float(sums["generator"] or 0.0)
+    return Pace(max(0.0, sentences) / sums["passages"], sums["open"] / sums["count"], sums["each"])
 
 
 def _passages(version_ids: Sequence[UUID]) -> list[int]:

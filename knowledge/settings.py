@@ -133,6 +133,8 @@ ANSWER_SECONDS = env.integer("PINCITE_ANSWER_SECONDS", 120, least=5, most=3600)
 UNSUPPORTED_SENTENCES = env.integer("PINCITE_UNSUPPORTED_SENTENCES", 2, least=1, most=1000)
 # Whether runs over many documents and research ask the generator too: only worth it with a capable one.
 RUN_GENERATOR = env.boolean("PINCITE_RUN_GENERATOR", default=False)
+# Of one document that a run has it decide about; 0: as much as its window has room for.
+RUN_TOKENS = env.integer("PINCITE_RUN_TOKENS", 0, least=0, most=4_000_000)
 MAX_FILE_BYTES = env.integer("PINCITE_MAX_FILE_MB", 200, least=1, most=4096) * 1024 * 1024
 FORM_BYTES = 1024 * 1024  # what a form may have around the file it carries
 API_CALLS = env.integer("PINCITE_API_CALLS", 3000, least=1, most=10_000_000)  # a minute, for each token

@@ -40,8 +40,8 @@ def read(scope: Scope, answer: Answer, shelf: reading.Shelf, wishes: Wishes, key
             if further is not None:
                 return further
         anew = FULL if _may_go_on(scope, before, wishes) else CHANGED
-    room = _room(prompts.messages([], [prompts.Turn([], keys, answer.question)]))
-    plan = shelf.plan(max(0, min(settings.CONTEXT_TOKENS, room)))
+    left = room(prompts.messages([], [prompts.Turn([], keys, answer.question)]))
+    plan = shelf.plan(max(0, min(settings.CONTEXT_TOKENS, left)))
     return Read(plan, shelf.evidence(plan), [], anew)
 
 
@@ -49,9 +49,9 @@ def _go_on(before: Conversation, shelf: reading.Shelf, keys: Sequence[str], ques
     """Add to the prompt what is not in it yet; None where that does not fit."""
     said = Message("assistant", before.answers[-1].said)
     asked = prompts.messages([], [prompts.Turn([], keys, question)])[-1]
-    room = _room([*before.messages(), said, asked], LONGEST * settings.CONTEXT_TOKENS)
-    plan = shelf.extend(max(0, min(settings.CONTEXT_TOKENS, room)), reading.stretches(before.evidence))
-    if room < 0 or plan.is_short:
+    left = room([*before.messages(), said, asked], LONGEST * settings.CONTEXT_TOKENS)
+    plan = shelf.extend(max(0, min(settings.CONTEXT_TOKENS, left)), reading.stretches(before.evidence))
+    if left < 0 or plan.is_short:
         return None
     return Read(plan, shelf.evidence(plan), before.evidence)
 
@@ -75,7 +75,7 @@ def _may_go_on(scope: Scope, before: Conversation, wishes: Wishes) -> bool:
     )
 
 
-def _room(beside: Sequence[Message], most: int = 0) -> int:
+def room(beside: Sequence[Message], most: int = 0) -> int:
     """Tokens for further sources beside these messages, in the generator's window and in `most`."""
     try:
         generator = engines.generator()

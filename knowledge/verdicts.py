@@ -52,11 +52,17 @@ class Judged:
     note: str = ""
     passages: int = 0  # looked through
 
+    def settled(self, value: Verdict.Value, note: str) -> "Judged":
+        """What it is in the end, when the generator was asked; the score was that of the sentences alone."""
+        score = self.score if value == Verdict.Value.UNDECIDED else None
+        return replace(self, value=value, score=score, note=" ".join(filter(None, [self.note, note])))
+
     def in_part(self, note: str) -> "Judged":
         """Of a document that could only be read in part: what was not found may stand in the rest."""
         if self.value == Verdict.Value.YES:
             return self
-        return replace(self, value=Verdict.Value.UNDECIDED, note=note)
+        told = " ".join(filter(None, [self.note, note]))
+        return replace(self, value=Verdict.Value.UNDECIDED, note=told)
 
 
 def analysed(embedder: Embedder, question: str) -> Question:
@@ -80,6 +86,11 @@ def judge(question: Question, passages: Sequence[Passage]) -> Judged:
         return Judged(Verdict.Value.NO, float(near.max() / 2), passages=len(passages))
     found = _nearest(question, _closest(passages, near, 1))
     return Judged(Verdict.Value.UNDECIDED, float(near.max() / 2), found, NEAR, len(passages))
+
+
+def closest(question: Question, passages: Sequence[Passage]) -> list[Passage]:
+    """All of them, the closest in meaning first."""
+    return _closest(passages, _near(question, passages), len(passages))
 
 
 def _near(question: Question, passages: Sequence[Passage]) -> NDArray[np.float32]:

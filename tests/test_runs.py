@@ -86,7 +86,7 @@ def test_every_document_gets_a_verdict_and_a_yes_its_quote_word_for_word(people)
     assert found.quote == found.version.text()[found.start : found.end]
     assert "binding arbitration in Geneva." in found.quote
     assert runs.counts(run) == {"yes": 1, "no": 2, "undecided": 0, "waiting": 0}
-    assert selection.measured_rate() is not None
+    assert selection.measured().per_passage is not None
 
 
 def test_only_the_chosen_documents_are_read_and_never_another_matters(people):

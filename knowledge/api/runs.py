@@ -31,6 +31,11 @@ class EstimateOut(Schema):
     passages: int
     seconds: float
     is_measured: bool = Field(description="Whether the time is that of earlier runs on this machine.")
+    asks_generator: bool = Field(description="Whether what the sentences leave open is put to the generator.")
+    left_open: int = Field(description="Documents for which that is likely, by earlier runs.")
+    seconds_each: float | None = Field(
+        description="What it takes for one, included in `seconds`; null: not measured yet, and not included."
+    )
 
 
 class FindingOut(Schema):
@@ -64,8 +69,11 @@ class VerdictOut(Schema):
     document: str
     verdict: str = Field(description="What counts: yes, no or undecided; empty until it was looked at.")
     machine: str = Field(description="What the machine said.")
-    score: float | None
+    score: float | None = Field(description="Likeness of its sentences; null where the generator decided.")
     note: str
+    model: str = Field(description="The generator that was asked; empty: the sentences alone decided.")
+    prompt_tokens: int | None = Field(description="Tokens of all that it was given for this document.")
+    cached_tokens: int | None = Field(description="Of these, those that it had read before.")
     settled_by: str
     settled_at: datetime | None
     quotes: list[FindingOut]
@@ -79,6 +87,9 @@ class VerdictOut(Schema):
             machine=row.value,
             score=row.score,
             note=row.note,
+            model=row.model,
+            prompt_tokens=row.prompt_tokens,
+            cached_tokens=row.cached_tokens,
             settled_by=str(row.settled_by or ""),
             settled_at=row.settled_at,
             quotes=[FindingOut.of(found) for found in row.findings.all()],
@@ -100,6 +111,9 @@ class RunOut(Schema):
         description="Of research: headings with lines; numbers name findings."
     )
     findings: list[FindingOut] = Field(description="Of research, in the order of their numbers, from 1.")
+    model: str = Field(description="The generator that was asked; empty: none was.")
+    prompt_tokens: int | None = Field(description="Tokens of all that it was given for this run.")
+    cached_tokens: int | None = Field(description="Of these, those that it had read before.")
     seconds: float
     created: datetime
     finished: datetime | None
@@ -120,6 +134,9 @@ class RunOut(Schema):
             steps=[{"number": step.number, "kind": step.kind, **step.data} for step in row.steps.all()],
             report=row.report,
             findings=[FindingOut.of(each) for each in found],
+            model=row.model,
+            prompt_tokens=row.prompt_tokens,
+            cached_tokens=row.cached_tokens,
             seconds=row.seconds,
             created=row.created,
             finished=row.finished,

@@ -4,10 +4,14 @@ A run over every document has a verdict for each; research has steps. What eithe
 """
 
 import uuid
+from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import F
+from django.db.models.functions import Coalesce
 
+from inference.generator import Usage
 from knowledge.models.document import Document, Version
 from knowledge.models.matter import Matter
 
@@ -42,6 +46,8 @@ class Run(models.Model):
     # [{"heading": text, "lines": [{"text": …, "findings": [numbers]}]}, …]: what research wrote in the end.
     report = models.JSONField(default=list)
     model = models.CharField(max_length=200, blank=True)  # the generator that was asked; "": none was
+    prompt_tokens = models.PositiveBigIntegerField(null=True)  # that it was given; None: it was not asked
+    cached_tokens = models.PositiveBigIntegerField(null=True)  # of these, what it had read before
     seconds = models.FloatField(default=0)  # of work, without what it waited
     created = models.DateTimeField(auto_now_add=True)
     finished = models.DateTimeField(null=True)
@@ -51,6 +57,16 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return self.question[:80]
+
+    def add(self, seconds: float, model: str, usage: Usage) -> None:
+        """Count work on it, and what a generator read for it; `model` is "" where none was asked."""
+        more: dict[str, Any] = {"seconds": F("seconds") + seconds}
+        if model:
+            more["model"] = model
+        for name, tokens in (("prompt_tokens", usage.prompt_tokens), ("cached_tokens", usage.cached_tokens)):
+            if tokens is not None:
+                more[name] = Coalesce(F(name), 0) + tokens
+        Run.objects.filter(pk=self.pk).update(**more)
 
     @property
     def is_open(self) -> bool:
@@ -79,9 +95,14 @@ class Verdict(models.Model):
     number = models.PositiveIntegerField()
     value = models.CharField(max_length=10, choices=Value.choices, blank=True)  # "": not looked at yet
     score = models.FloatField(null=True)  # 0 to 1: how likely it is a yes, as the machine sees it
-    note = models.TextField(blank=True)  # why it is undecided, for people
+    note = models.TextField(blank=True)  # why it is undecided, and what the generator said, for people
     passages = models.PositiveIntegerField(default=0)  # that were looked through
     seconds = models.FloatField(default=0)
+    # The generator that was asked because the sentences left it open; "": none was, and those decided.
+    model = models.CharField(max_length=200, blank=True)
+    prompt_tokens = models.PositiveIntegerField(null=True)  # that it was given
+    cached_tokens = models.PositiveIntegerField(null=True)  # of these, what it had read before
+    generator_seconds = models.FloatField(null=True)  # of `seconds`, those that it took
     tries = models.PositiveIntegerField(default=0)  # a document on which workers die is not tried for ever
     settled = models.CharField(max_length=10, choices=Value.choices, blank=True)  # by a person
     settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)

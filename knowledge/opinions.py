@@ -1,0 +1,163 @@
+"""What the generator says of a document that its sentences leave open.
+
+Its prompt begins as that of an answer which reads the same document in full, and is remembered under the same
+scope: what an earlier question had it read is not read again. A yes counts only with a sentence that the
+document has word for word.
+"""
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from django.conf import settings
+
+from inference.errors import Cancelled, InferenceError
+from inference.generator import Message, Options, Usage
+from knowledge import conversation, engines, prompts, reading, sentences, turns
+from knowledge.citations import Checker, Read
+from knowledge.models import Evidence, Passage, Verdict, Version
+from knowledge.pins import Pin, Texts
+from knowledge.quotes import Quote
+from knowledge.streams import give_back_connection
+
+PASSAGES = 40  # of a document that is too long, the closest ones that the plan chooses from
+BABBLE = 40  # characters behind a word that decides
+SAID = re.compile(r"\W*(yes|no|undecided)\b", re.IGNORECASE)
+VALUES = {"yes": Verdict.Value.YES, "no": Verdict.Value.NO, "undecided": Verdict.Value.UNDECIDED}
+WHOLE, IN_PART = "the whole document", "those passages of the document that there was room for"
+NO_ROOM = "The generator was not asked: no passage of this document fits beside the question."
+FAILED = "The generator was asked and did not answer: {}"
+SAYS = {
+    Verdict.Value.YES: "says yes",
+    Verdict.Value.NO: "says no",
+    Verdict.Value.UNDECIDED: "cannot decide",
+}
+UNCARRIED = "says yes, but no sentence of the document carries what it wrote"
+UNCLEAR = "says neither yes nor no"
+
+
+@dataclass(frozen=True)
+class Opinion:
+    value: Verdict.Value
+    note: str  # who says so, and what was read for it
+    pins: Mapping[Pin, float] = field(default_factory=dict)  # of a yes, with how much of each it repeats
+    model: str = ""  # "": none was asked
+    usage: Usage = field(default_factory=Usage)
+    seconds: float = 0.0
+
+
+UNASKED = Opinion(Verdict.Value.UNDECIDED, "")
+
+
+@dataclass(frozen=True)
+class _Prompt:
+    messages: list[Message]
+    reads: list[Read]
+    texts: Texts
+    is_whole: bool
+
+
+def ask(
+    version: Version,
+    question: str,
+    keys: Sequence[Quote],
+    closest: Sequence[Passage],
+    cancelled: Callable[[], bool],
+) -> Opinion:
+    """Have the generator decide about this version. Raises Cancelled; what else goes wrong leaves it open.
+
+    `keys` are sentences that may decide it, `closest` its passages, the nearest first. Holds no connection.
+    """
+    give_back_connection()  # also while a model is opened
+    started = time.monotonic()
+    try:
+        model = engines.generator().name
+        started = time.monotonic()  # a model that is opened now is open for the next document
+        prompt = _prompt(version, question, keys, closest)
+        if not prompt.reads:
+            return Opinion(Verdict.Value.UNDECIDED, NO_ROOM)
+        said, usage = _said(version, prompt, cancelled)
+    except Cancelled:
+        raise
+    except InferenceError as error:
+        seconds = time.monotonic() - started
+        return Opinion(Verdict.Value.UNDECIDED, FAILED.format(error), seconds=seconds)
+    value, pins, what = _understood(said, question, prompt)
+    note = f"The generator {model} read {WHOLE if prompt.is_whole else IN_PART} ({_told(usage)}) and {what}."
+    return Opinion(value, note, pins, model, usage, time.monotonic() - started)
+
+
+def _prompt(version: Version, question: str, keys: Sequence[Quote], closest: Sequence[Passage]) -> _Prompt:
+    """The document in full where the generator has room for it, else its passages by plan."""
+    bare = prompts.Turn([], [quote.text for quote in keys], question)
+    left = max(0, turns.room(prompts.verdict([], bare)))
+    shelf = reading.Shelf(closest[:PASSAGES], [version])
+    plan = shelf.plan(min(left, settings.RUN_TOKENS or left))
+    rows = [] if plan.is_cut else shelf.evidence(plan)
+    texts = Texts({version.pk})
+    reads = conversation.numbered(rows, texts)
+    sources = [conversation.source(read) for read in reads]
+    pointed = [conversation.key_sentence(reads, version.pk, quote.start, quote.text) for quote in keys]
+    is_whole = any(row.kind == Evidence.Kind.FULL for row in rows)
+    documents, passages = (sources, []) if is_whole else ([], sources)
+    messages = prompts.verdict(documents, prompts.Turn(passages, pointed, question))
+    return _Prompt(messages, reads, texts, is_whole)
+
+
+def _said(version: Version, prompt: _Prompt, cancelled: Callable[[], bool]) -> tuple[str, Usage]:
+    options = Options(
+        max_tokens=settings.ANSWER_TOKENS,
+        deadline_seconds=settings.ANSWER_SECONDS,
+        scope=engines.scope_of(version.document.matter_id),
+        ids=conversation.ids(prompt.reads),
+        openings=(prompts.YES, prompts.NO, prompts.UNDECIDED),
+    )
+    give_back_connection()  # generation never holds a connection
+    stream = engines.generator().stream(prompt.messages, options, cancelled)
+    said = ""
+    try:
+        for piece in stream:
+            said += piece
+            if len(said) > BABBLE and _value(said) != Verdict.Value.YES:
+                break
+    finally:
+        stream.close()
+    return sentences.whole(said)[0] if stream.usage.is_cut else said, stream.usage
+
+
+def _value(said: str) -> Verdict.Value | None:
+    match = SAID.match(said)
+    return VALUES[match[1].lower()] if match else None
+
+
+def _understood(said: str, question: str, prompt: _Prompt) -> tuple[Verdict.Value, dict[Pin, float], str]:
+    """The verdict, the sentences that carry it, and how it is told."""
+    value = _value(said)
+    if value is None:
+        return Verdict.Value.UNDECIDED, {}, UNCLEAR
+    if value != Verdict.Value.YES:
+        return value, {}, SAYS[value]
+    pins = _pins(said, question, prompt)
+    return (value, pins, SAYS[value]) if pins else (Verdict.Value.UNDECIDED, {}, UNCARRIED)
+
+
+def _pins(said: str, question: str, prompt: _Prompt) -> dict[Pin, float]:
+    """The places that say word for word what stands behind the yes, each once."""
+    checker = Checker(prompt.reads, question=question)
+    wrote = SAID.sub("", said, count=1).lstrip(":.,; \n")
+    found: dict[Pin, float] = {}
+    for span in sentences.split(wrote):
+        support = checker.support(span.of(wrote))
+        if support:
+            pin = prompt.texts.pin(support.version_id, support.start, support.end, support.quote)
+            found |= {pin: support.score} if pin else {}
+    return found
+
+
+def _told(usage: Usage) -> str:
+    if usage.prompt_tokens is None:
+        return "how many tokens was not told"
+    if usage.cached_tokens is None:
+        return f"{usage.prompt_tokens:,} tokens"
+    return f"{usage.prompt_tokens:,} tokens, {usage.cached_tokens:,} of them read before"
