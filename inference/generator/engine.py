@@ -6,50 +6,27 @@ being read, first come first served; so a long read does not stall the answers b
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from threading import Condition, Thread, main_thread
-from typing import Any
 
 import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
 from inference.errors import Unavailable
-from inference.generator.disk import Disk
 from inference.generator.draft import Costs
-from inference.generator.memory import Memory
 from inference.generator.pace import Pace
-from inference.generator.prefixes import tokens_of
-from inference.generator.reader import Reader, can_be_packed
+from inference.generator.parts import Limits, OpenDisk, parts
+from inference.generator.plain import NO_MEMORY, RETRY_SECONDS
+from inference.generator.prefixes import common, tokens_of
 from inference.generator.request import Request
 from inference.generator.running import Running
-from inference.generator.segment import Shape
-from inference.generator.snapshots import PlainReader, Snapshots
 
 IDLE_SECONDS = 5.0  # then the thread ends; the next request starts another
 POLL_SECONDS = 0.1
-RETRY_SECONDS = 5.0
 MOST_GUESSING = 2  # sequences in a step that guess what comes next
 SHARED = 64  # tokens; for fewer nobody waits
 ROOM = 256  # rows for an answer at first
-NO_MEMORY = "The device has not enough memory for this request now."
-
-
-@dataclass(frozen=True)
-class Limits:
-    running: int = 16  # answers written side by side
-    waiting: int = 64  # requests beyond those; more are told to come back
-    cache_bytes: int = 512 << 20
-    host_bytes: int = 0
-    alone: int = 512  # tokens of a prompt in one step, when nobody else is being answered
-    fast: int = 512  # the same where the machine turns out to be quick; never fewer than `alone`
-    beside: int = 128  # and when somebody is being answered
-    rounds: bool = False  # remember in int8
-
-
-OpenDisk = Callable[[Shape], Disk]
 
 
 class Stopped(Exception):
@@ -66,7 +43,7 @@ class Engine:
     ) -> None:
         self.limits = limits or Limits()
         self.ends = ends
-        self.reader, self.memory = _parts(model, self.limits, open_disk)
+        self.reader, self.memory = parts(model, self.limits, open_disk)
         self.counts: Counter[str] = Counter()  # what was done so far, by name: for the metrics
         self._costs = Costs()
         fast = max(self.limits.alone, self.limits.fast) if self.reader.can_draft else self.limits.alone
@@ -169,12 +146,12 @@ class Engine:
 
     def _admit(self) -> None:
         while self._waiting and len(self._running) < self.limits.running:
-            if any(_shares(self._waiting[0], other) for other in self._running):
+            if self._waits(self._waiting[0]):
                 return
             with self._changed:
                 request = self._waiting.popleft()
             try:
-                state = self.memory.open(request.scope, request.ids)
+                state = self.memory.open(request.scope, request.ids, request.sections)
             except torch.OutOfMemoryError:
                 self._relieve()
                 request.end(Unavailable(NO_MEMORY, RETRY_SECONDS))
@@ -185,6 +162,17 @@ class Engine:
             request.cached = len(state)
             self.counts.update(requests=1, prompt_tokens=len(request.ids), cached_tokens=len(state))
             self._running.append(Running(request, state, self._costs if self.reader.can_draft else None))
+
+    def _waits(self, request: Request) -> bool:
+        """For a running one, which is told where they part."""
+        other = next((running for running in self._running if _shares(request, running)), None)
+        if other is None:
+            return False
+        if request.waits_for is not other.request:
+            request.waits_for = other.request
+            same = common(tokens_of(request.ids[:-1]), tokens_of(other.request.ids))
+            self.memory.stop_at(other.state, same)
+        return True
 
     def _step(self) -> None:
         writing = [running for running in self._running if not running.is_reading]
@@ -217,10 +205,10 @@ class Engine:
         """Those whose prompts go on in this step, first come first served, and how many tokens of each."""
         shares = []
         for running in self._running:
-            left = len(running.request.ids) - len(running.state)
             if running.is_reading and most > 0:
-                shares.append((running, min(left, most)))
-                most -= left
+                share = min(running.left, most)
+                shares.append((running, share))
+                most -= share
         return shares
 
     def _relieve(self) -> None:
@@ -259,13 +247,3 @@ def _shares(request: Request, running: Running) -> bool:
         return False
     least = other.cached + SHARED  # what was known when it began is known to this one as well
     return len(request.ids) > least and request.ids[:least] == other.ids[:least]
-
-
-def _parts(model: PreTrainedModel, limits: Limits, open_disk: OpenDisk | None) -> tuple[Any, Any]:
-    """What reads, and what remembers, with states of its own kind."""
-    if can_be_packed(model):
-        reader = Reader(model)
-        disk = open_disk(reader.shape) if open_disk else None
-        sizes = (limits.cache_bytes, limits.host_bytes)
-        return reader, Memory(reader.shape, *sizes, disk, rounds=limits.rounds)
-    return PlainReader(model), Snapshots(model, limits.cache_bytes, limits.alone)

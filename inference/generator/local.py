@@ -10,8 +10,9 @@ from inference.device import choose_device, choose_dtype
 from inference.errors import Cancelled, ContextTooLong, ModelMissing, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage, weights
 from inference.generator.disk import Disk
-from inference.generator.engine import Engine, Limits, OpenDisk
+from inference.generator.engine import Engine
 from inference.generator.form import Form, Pieces
+from inference.generator.parts import Limits, OpenDisk
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling
 from inference.generator.text import Detokenizer, Script, StopStrings

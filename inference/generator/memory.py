@@ -32,13 +32,13 @@ class Memory:
         self._shape = shape
         self._disk = disk
         self._rounds = rounds
-        self.prefixes = Prefixes(most_bytes, host_bytes, shape.device)
+        self.prefixes: Prefixes[Segment] = Prefixes(most_bytes, host_bytes, shape.device)
 
     @property
     def bytes(self) -> int:
         return sum(self.prefixes.bytes.values())
 
-    def open(self, scope: str, ids: Sequence[int]) -> State:
+    def open(self, scope: str, ids: Sequence[int], sections: Sequence[int] = ()) -> State:  # noqa: ARG002
         """A state with what is known of the beginning; the last token is always left to feed."""
         tokens = tokens_of(ids[:-1])
         node, shared = self.prefixes.find(scope, tokens)
@@ -54,6 +54,9 @@ class Memory:
             self.prefixes.release(node)
             raise
         return state
+
+    def stop_at(self, state: State, at: int) -> None:
+        """Nothing needs to be done there."""
 
     def passed(self, state: State, ids: Sequence[int]) -> None:
         """A chunk of the prompt was read."""
@@ -82,7 +85,7 @@ class Memory:
         """Give back what can be given back. False: there was nothing."""
         return self.prefixes.shrink()
 
-    def _add(self, scope: str, tokens: Tokens, segment: Segment, pinned: Node) -> Node:
+    def _add(self, scope: str, tokens: Tokens, segment: Segment, pinned: Node[Segment]) -> Node[Segment]:
         """As Prefixes.add. Of a prompt's beginning the first tokens are kept apart, as they are."""
         if not self._rounds:
             return self.prefixes.add(scope, tokens, segment, pinned)

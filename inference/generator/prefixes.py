@@ -6,28 +6,50 @@ longest ago goes first; what a running sequence stands on stays. Only the engine
 """
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from inference.generator.segment import Segment
 from inference.generator.shares import Shares
 
 Tokens = NDArray[np.int32]
 
 
-class Node:
+class Piece(Protocol):
+    """What is kept of a stretch of tokens; never changed once made."""
+
+    def __len__(self) -> int:
+        """Tokens."""
+
+    @property
+    def bytes(self) -> int: ...
+
+    def part(self, start: int, stop: int) -> Self:
+        """Of some of its tokens: a view."""
+
+    def copy(self) -> Self:
+        """With memory of its own."""
+
+    def moved(self, device: torch.device) -> Self:
+        """A copy there; from CUDA to the machine's memory, in pages that are not swapped out."""
+
+
+P = TypeVar("P", bound=Piece)
+
+
+class Node(Generic[P]):
     """A stretch of tokens behind its parent's."""
 
-    def __init__(self, tokens: Tokens, segment: Segment | None, parent: "Node | None") -> None:
+    def __init__(self, tokens: Tokens, segment: P | None, parent: "Node[P] | None") -> None:
         self.tokens = tokens
         self.segment = segment  # None only for a root
         self.parent = parent
-        self.children: dict[int, Node] = {}
+        self.children: dict[int, Node[P]] = {}
         self.pins = 0  # sequences that stand on it; what is above it is kept by having a child
         self.used = 0
+        self.begun = 0  # when a sequence last went on from its end
         self.is_home = True  # on the device, not in the memory behind it
         self.kin = {self}  # nodes whose segments are views of the same storage
 
@@ -36,18 +58,18 @@ class Node:
         return self.segment.bytes if self.segment else 0
 
 
-class Prefixes:
+class Prefixes(Generic[P]):
     def __init__(
         self, most_bytes: int, host_bytes: int, device: torch.device, shares: Shares | None = None
     ) -> None:
         self._most = {True: most_bytes, False: host_bytes}
         self.bytes = {True: 0, False: 0}  # on the device, behind it
         self._device = device
-        self._roots: dict[str, Node] = {}
+        self._roots: dict[str, Node[P]] = {}
         self._clock = 0
         self._shares = shares or Shares()
 
-    def find(self, scope: str, tokens: Tokens) -> tuple[Node, list[Segment]]:
+    def find(self, scope: str, tokens: Tokens) -> tuple[Node[P], list[P]]:
         """The node where the longest known beginning of `tokens` ends, pinned, and the segments up to it."""
         self._shares.use(scope)
         node = self._walk(scope, tokens, split=True)
@@ -64,30 +86,34 @@ class Prefixes:
         kept = path[: path.index(reached) + 1] if reached in path else []
         return reached, [step.segment for step in kept if step.segment is not None]
 
-    def add(self, scope: str, tokens: Tokens, segment: Segment, pinned: Node) -> Node:
+    def add(self, scope: str, tokens: Tokens, segment: P, pinned: Node[P]) -> Node[P]:
         """Remember the end of `tokens`, which `segment` holds; the pin moves to the node that ends there.
 
         Where there is no room the pin stays and nothing is remembered.
         """
-        node = self._walk(scope, tokens, split=True)
-        missing = len(tokens) - self._depth(node)
-        if not 0 < missing <= len(segment):
+        child = self.extend(scope, tokens, segment)
+        if child is None:
             return pinned
-        part = segment if missing == len(segment) else segment.part(len(segment) - missing, len(segment))
-        node.pins += 1
-        fits = self._make_room(scope, part.bytes, is_home=True)
-        node.pins -= 1
-        if not fits:
-            return pinned
-        child = Node(tokens[len(tokens) - missing :], part if part is segment else part.copy(), node)
-        node.children[int(child.tokens[0])] = child
-        self.bytes[True] += child.bytes
-        self._use(child)
         pinned.pins -= 1
         child.pins += 1
         return child
 
-    def release(self, node: Node) -> None:
+    def extend(self, scope: str, tokens: Tokens, segment: P) -> Node[P] | None:
+        """A node for what is missing at the end of `tokens`; None where nothing is, or there is no room."""
+        node = self._walk(scope, tokens, split=True)
+        missing = len(tokens) - self._depth(node)
+        if not 0 < missing <= len(segment):
+            return None
+        part = segment if missing == len(segment) else segment.part(len(segment) - missing, len(segment))
+        if not self._make_room(scope, part.bytes, is_home=True, beside=node):
+            return None
+        child = Node(tokens[len(tokens) - missing :], part if part is segment else part.copy(), node)
+        node.children[int(child.tokens[0])] = child
+        self.bytes[True] += child.bytes
+        self._use(child)
+        return child
+
+    def release(self, node: Node[P]) -> None:
         node.pins -= 1
 
     def forget(self, scope: str) -> None:
@@ -110,13 +136,13 @@ class Prefixes:
     def pins(self) -> int:
         return sum(node.pins for root in self._roots.values() for node in (root, *self._below(root)))
 
-    def _walk(self, scope: str, tokens: Tokens, *, split: bool) -> Node:
+    def _walk(self, scope: str, tokens: Tokens, *, split: bool) -> Node[P]:
         node, at = self._roots.setdefault(scope, Node(tokens[:0], None, None)), 0
         while at < len(tokens):
             child = node.children.get(int(tokens[at]))
             if child is None:
                 break
-            same = _common(child.tokens, tokens[at:])
+            same = common(child.tokens, tokens[at:])
             if same < len(child.tokens):
                 node = self._split(child, same) if split else node
                 break
@@ -124,7 +150,7 @@ class Prefixes:
         self._use(node)
         return node
 
-    def _split(self, node: Node, at: int) -> Node:
+    def _split(self, node: Node[P], at: int) -> Node[P]:
         """A new node takes the first `at` tokens and becomes the parent. Nothing is copied."""
         assert node.segment is not None and node.parent is not None  # noqa: S101  only a root has neither
         before = node.bytes
@@ -139,22 +165,30 @@ class Prefixes:
         upper.kin = node.kin
         return upper
 
-    def _use(self, node: Node) -> None:
+    def _use(self, node: Node[P]) -> None:
         self._clock += 1
         for step in (node, *self._above(node)):
             step.used = self._clock
 
-    def _make_room(self, scope: str, needed: int, *, is_home: bool) -> bool:
-        while self.bytes[is_home] + needed > self._most[is_home]:
-            if needed > self._most[is_home]:
-                return False
-            held = {name: self._held(root, is_home=is_home) for name, root in self._roots.items()}
-            givers = self._shares.givers(scope, needed, held, self._most[is_home])
-            if not any(self._evict(giver, is_home=is_home) for giver in givers):
-                return False
-        return True
+    def _make_room(self, scope: str, needed: int, *, is_home: bool, beside: Node[P] | None = None) -> bool:
+        """beside: a node that stays meanwhile."""
+        if beside is not None:
+            beside.pins += 1
+        try:
+            while self.bytes[is_home] + needed > self._most[is_home]:
+                if needed > self._most[is_home] or not self._give_way(scope, needed, is_home=is_home):
+                    return False
+            return True
+        finally:
+            if beside is not None:
+                beside.pins -= 1
 
-    def _held(self, root: Node, *, is_home: bool) -> int:
+    def _give_way(self, scope: str, needed: int, *, is_home: bool) -> bool:
+        held = {name: self._held(root, is_home=is_home) for name, root in self._roots.items()}
+        givers = self._shares.givers(scope, needed, held, self._most[is_home])
+        return any(self._evict(giver, is_home=is_home) for giver in givers)
+
+    def _held(self, root: Node[P], *, is_home: bool) -> int:
         return sum(node.bytes for node in self._below(root) if node.is_home == is_home)
 
     def _evict(self, scope: str, *, is_home: bool) -> bool:
@@ -164,14 +198,15 @@ class Prefixes:
             return False
         node = min(free, key=lambda n: n.used)
         self._part_from_kin(node)
-        self.bytes[is_home] -= node.bytes
-        if is_home and self._make_room(scope, node.bytes, is_home=False):
+        size = node.bytes
+        if is_home and self._make_room(scope, size, is_home=False, beside=node):
             self._move(node, is_home=False)
         else:
             self._remove(node)
+        self.bytes[is_home] -= size
         return True
 
-    def _is_free(self, node: Node) -> bool:
+    def _is_free(self, node: Node[P]) -> bool:
         """Nothing stands on it. On the device its children may be behind it; else it must be a leaf."""
         if node.pins:
             return False
@@ -179,37 +214,30 @@ class Prefixes:
             return not any(child.is_home or child.pins for child in node.children.values())
         return not node.children
 
-    def _remove(self, node: Node) -> None:
+    def _remove(self, node: Node[P]) -> None:
         for below in list(self._below(node)):
             self.bytes[below.is_home] -= below.bytes
         if node.parent is not None:
             node.parent.children.pop(int(node.tokens[0]), None)
 
-    def _bring_home(self, scope: str, node: Node) -> bool:
+    def _bring_home(self, scope: str, node: Node[P]) -> bool:
         if node.is_home:
             return True
         self._part_from_kin(node)
-        node.pins += 1
-        fits = self._make_room(scope, node.bytes, is_home=True)
-        node.pins -= 1
-        if fits:
-            self.bytes[False] -= node.bytes
-            self._move(node, is_home=True)
-        return fits
+        if not self._make_room(scope, node.bytes, is_home=True, beside=node):
+            return False
+        self._move(node, is_home=True)
+        self.bytes[False] -= node.bytes
+        return True
 
-    def _move(self, node: Node, *, is_home: bool) -> None:
-        """Counted where it goes; the caller has counted it off."""
+    def _move(self, node: Node[P], *, is_home: bool) -> None:
+        """Counted where it goes; the caller counts it off."""
         assert node.segment is not None  # noqa: S101  a root is never moved
-        numbers = node.segment.numbers
-        to: Any = self._device if is_home else "cpu"
-        moved = numbers.to(to, copy=True, memory_format=torch.contiguous_format)
-        pinned = moved.pin_memory() if not is_home and self._device.type == "cuda" else moved
-        scale = node.segment.scale
-        node.segment = Segment(pinned, None if scale is None else scale.to(to))
+        node.segment = node.segment.moved(self._device if is_home else torch.device("cpu"))
         node.is_home = is_home
         self.bytes[is_home] += node.bytes
 
-    def _part_from_kin(self, node: Node) -> None:
+    def _part_from_kin(self, node: Node[P]) -> None:
         """Its storage is freed only when no other node is a view of it."""
         for other in node.kin - {node}:
             if other.segment is not None:
@@ -217,32 +245,32 @@ class Prefixes:
             other.kin = {other}
         node.kin = {node}
 
-    def _nodes(self) -> Iterator[Node]:
+    def _nodes(self) -> Iterator[Node[P]]:
         for root in self._roots.values():
             yield from self._below(root)
 
-    def _below(self, node: Node) -> Iterator[Node]:
+    def _below(self, node: Node[P]) -> Iterator[Node[P]]:
         open_nodes = list(node.children.values())
         while open_nodes:
             below = open_nodes.pop()
             open_nodes += below.children.values()
             yield below
 
-    def _above(self, node: Node) -> Iterator[Node]:
+    def _above(self, node: Node[P]) -> Iterator[Node[P]]:
         while node.parent is not None:
             node = node.parent
             yield node
 
-    def _path(self, node: Node) -> list[Node]:
+    def _path(self, node: Node[P]) -> list[Node[P]]:
         """From below the root to this node."""
         steps = [node, *self._above(node)]
         return steps[-2::-1]
 
-    def _depth(self, node: Node) -> int:
+    def _depth(self, node: Node[P]) -> int:
         return sum(len(step.tokens) for step in self._path(node))
 
 
-def _common(one: Tokens, other: Tokens) -> int:
+def common(one: Tokens, other: Tokens) -> int:
     """How many tokens at the beginning are the same."""
     least = min(len(one), len(other))
     different = np.flatnonzero(one[:least] != other[:least])

@@ -24,6 +24,9 @@ class Request:
     ) -> None:
         """limit: tokens to write; 0 only reads. deadline: of time.monotonic()."""
         self.ids = list(ids)
+        # Numbers of tokens after which another prompt may go on otherwise.
+        self.sections: Sequence[int] = () if limit else (len(self.ids),)
+        self.waits_for: Request | None = None  # it reads what this one needs too
         self.limit = limit
         self.sampling = sampling
         self.scope = scope

@@ -5,12 +5,12 @@ from typing import Any
 from torch import Tensor
 
 from inference.generator.draft import Costs, Draft
+from inference.generator.plain import PlainState
 from inference.generator.prefixes import Tokens, tokens_of
 from inference.generator.reader import Feed
 from inference.generator.request import Request
 from inference.generator.sampling import pick
 from inference.generator.segment import State
-from inference.generator.snapshots import PlainState
 
 
 class Running:
@@ -24,6 +24,12 @@ class Running:
     @property
     def is_reading(self) -> bool:
         return len(self.state) < len(self.request.ids)
+
+    @property
+    def left(self) -> int:
+        """Tokens of the prompt to the next stop of its reading, or to its end."""
+        read = len(self.state)
+        return next((stop for stop in self.state.stops if stop > read), len(self.request.ids)) - read
 
     def next_of_prompt(self, most: int) -> Feed[Any]:
         start = len(self.state)

@@ -39,6 +39,12 @@ def shape_of(model: PreTrainedModel) -> Shape:
     return Shape(config.num_hidden_layers, heads, width, model.dtype, model.device)
 
 
+def moved(numbers: Tensor, device: torch.device) -> Tensor:
+    """A copy there, without gaps; from CUDA to the machine's memory, in pages that are not swapped out."""
+    there = numbers.to(device, copy=True, memory_format=torch.contiguous_format)
+    return there.pin_memory() if numbers.is_cuda and device.type == "cpu" else there
+
+
 class Segment:
     """Never changed once made. A part of it is a view: the whole is freed when its last part is."""
 
@@ -62,6 +68,10 @@ class Segment:
         """With memory of its own."""
         return Segment(self.numbers.clone(memory_format=torch.contiguous_format), self.scale)
 
+    def moved(self, device: torch.device) -> "Segment":
+        """A copy there; from CUDA to the machine's memory, in pages that are not swapped out."""
+        return Segment(moved(self.numbers, device), None if self.scale is None else self.scale.to(device))
+
     def rounded(self) -> "Segment":
         """In less than half of bf16."""
         return Segment(*rounding.rounded(self.numbers))
@@ -81,6 +91,8 @@ class Segment:
 
 class State:
     """What one sequence has read: segments that others may share, then rows of its own."""
+
+    stops: Sequence[int] = ()  # it can be cut anywhere, so its reading need not stop
 
     def __init__(self, shape: Shape, scope: str, node: Any, shared: Sequence[Segment]) -> None:
         self._shape = shape

@@ -1,91 +1,131 @@
-"""Models that are read one by one, with the library's own cache: those with a recurrent state, and all whose
-attention we do not pack.
+"""What sequences of the library's cache remember of each other.
 
-A recurrent state cannot be cut back to fewer tokens, so what was read is remembered in whole copies, taken
-while a prompt is read and where it ends.
+A recurrent state cannot be cut back to fewer tokens, so a sequence can only go on from where the state was
+kept: at the stops of a prompt, at its end, and where an answer ended. Keys and values stand on a trie, each
+once; a state takes the same memory wherever it stands.
 """
 
-from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
-from copy import deepcopy
-from hashlib import sha256
-from typing import Any
+from collections.abc import Sequence
 
 import torch
-from torch import Tensor
-from transformers import DynamicCache, PreTrainedModel
 
-from inference.errors import Unavailable
-from inference.generator.prefixes import Tokens, tokens_of
-from inference.generator.reader import Feed
+from inference.generator.layout import Layout, Stretch
+from inference.generator.plain import PlainState
+from inference.generator.prefixes import Node, Prefixes, Tokens, tokens_of
+from inference.generator.stops import APART, LEAST, stops
 
-Key = tuple[str, int, bytes]  # scope, tokens, their digest
-
-
-class PlainState:
-    """What one sequence has read, in the library's cache."""
-
-    def __init__(self, scope: str, cache: DynamicCache, length: int) -> None:
-        self.scope = scope
-        self.cache = cache
-        self.length = length
-
-    def __len__(self) -> int:
-        return self.length
-
-    def cut(self, length: int) -> None:
-        """Nothing is ever fed that might not hold."""
+MOST_STOPS = 16  # at sections of one prompt, and as many between them
+FEWEST_STOPS = 2
+SHARE = 4  # one prompt's states may take a fourth of the memory
 
 
-class PlainReader:
-    can_draft = False
+class Tree(Prefixes[Stretch]):
+    """A trie on which sequences begin only where a stretch ends with a state."""
 
-    def __init__(self, model: PreTrainedModel) -> None:
-        self.model = model
+    def begin(self, scope: str, tokens: Tokens) -> tuple[Node[Stretch], list[Stretch], int]:
+        """As find(), but back to the last state; and how many of the tokens are known."""
+        node, stretches = self.find(scope, tokens)
+        known = sum(len(stretch) for stretch in stretches)
+        while stretches and stretches[-1].state is None and node.parent is not None:
+            stretches.pop()
+            node.pins -= 1
+            node = node.parent
+            node.pins += 1
+        node.begun = self._clock
+        return node, stretches, known
 
-    @torch.inference_mode()
-    def step(self, feeds: Sequence[Feed[PlainState]], check: Callable[[], None]) -> list[Tensor]:
-        """As Reader.step; a state is not to be left half fed, so check() is asked only before."""
-        check()
-        try:
-            return [self._one(feed) for feed in feeds]
-        except torch.OutOfMemoryError as error:
-            raise Unavailable("The device has not enough memory for this request now.", 5.0) from error
+    def holds(self, scope: str, tokens: Tokens) -> bool:
+        """Whether a sequence can go on from the end of these."""
+        node = self._walk(scope, tokens, split=False)
+        is_whole = self._depth(node) == len(tokens)
+        return is_whole and node.segment is not None and node.segment.state is not None
 
-    def _one(self, feed: Feed[PlainState]) -> Tensor:
-        row = torch.tensor([list(feed.tokens)], device=self.model.device)
-        output: Any = self.model(input_ids=row, past_key_values=feed.state.cache, use_cache=True)
-        feed.state.length += len(feed.tokens)
-        logits: Tensor = output.logits[0]
-        return logits[len(logits) - feed.wanted :]
+    def keep(self, scope: str, tokens: Tokens, whole: Stretch) -> None:
+        """whole: of all the tokens, with the state behind them."""
+        node = self.extend(scope, tokens, whole) or self._walk(scope, tokens, split=True)
+        if self._depth(node) == len(tokens) and node.segment is not None:
+            node.begun = self._clock
+            if node.segment.state is None:
+                self._complete(scope, node, whole)
+
+    def _complete(self, scope: str, node: Node[Stretch], whole: Stretch) -> None:
+        """Its tokens were known, not how the model stood behind them."""
+        assert node.segment is not None  # noqa: S101  keep() has looked
+        added = node.segment.ending(whole.state)
+        more = added.bytes - node.bytes
+        if node.is_home and self._make_room(scope, more, is_home=True, beside=node):
+            node.segment = added
+            self.bytes[True] += more
+
+    def _evict(self, scope: str, *, is_home: bool) -> bool:
+        """A state in the midst of the trie, if that was gone on from longer ago than any leaf was used."""
+        nodes = [node for node in self._below(self._roots[scope]) if node.is_home == is_home]
+        spare = min(filter(_is_spare, nodes), key=lambda node: node.begun, default=None)
+        leaves = [node.used for node in nodes if self._is_free(node)]
+        if spare is None or (leaves and min(leaves) < spare.begun):
+            return super()._evict(scope, is_home=is_home)
+        before = spare.bytes
+        spare.segment = spare.segment and spare.segment.ending(None)
+        self.bytes[is_home] -= before - spare.bytes
+        return True
+
+    def _remove(self, node: Node[Stretch]) -> None:
+        """With what is above it and leads nowhere now."""
+        super()._remove(node)
+        above = node.parent
+        if above is None or above.segment is None or above.children or above.pins:
+            return
+        if above.segment.state is None:
+            self._part_from_kin(above)
+            self.bytes[above.is_home] -= above.bytes
+            self._remove(above)
+
+
+def _is_spare(node: Node[Stretch]) -> bool:
+    """Its state can be let go by itself: others stand behind it."""
+    return bool(node.segment and node.segment.state and node.children and not node.pins)
 
 
 class Snapshots:
-    """Whole copies by the digest of all their tokens; least recently used goes first."""
+    def __init__(self, layout: Layout, most_bytes: int, host_bytes: int, chunk: int) -> None:
+        """chunk: tokens of a prompt in one step; states are not kept closer than that without a reason."""
+        self._layout = layout
+        self.prefixes = Tree(most_bytes, host_bytes, layout.device)
+        cost = layout.state_bytes // max(1, layout.row_bytes)  # a state takes as much as so many tokens
+        self._interval = chunk * max(1, -(-cost // chunk))
+        fitting = most_bytes // SHARE // max(1, layout.state_bytes)
+        self._most = min(MOST_STOPS, max(FEWEST_STOPS, fitting))
 
-    def __init__(self, model: PreTrainedModel, most_bytes: int, interval: int) -> None:
-        """interval: tokens of a prompt between two copies."""
-        self._config = model.config
-        self._most = most_bytes
-        self._interval = interval
-        self._kept: OrderedDict[Key, tuple[DynamicCache, int]] = OrderedDict()
-        self.bytes = 0
+    @property
+    def bytes(self) -> int:
+        return sum(self.prefixes.bytes.values())
 
-    def open(self, scope: str, ids: Sequence[int]) -> PlainState:
-        """With a copy of what is known of the beginning; the last token is always left to feed."""
-        tokens = tokens_of(ids)
-        lengths = sorted(
-            {key[1] for key in self._kept if key[0] == scope and key[1] < len(ids)}, reverse=True
-        )
-        for length in lengths:
-            if (key := _key(scope, tokens[:length])) in self._kept:
-                self._kept.move_to_end(key)
-                return PlainState(scope, _copy(self._kept[key][0]), length)
-        return PlainState(scope, DynamicCache(config=self._config), 0)
+    def open(self, scope: str, ids: Sequence[int], sections: Sequence[int] = ()) -> PlainState:
+        """From the last state that is known of the beginning; the last token is always left to feed."""
+        node, stretches, shared = self.prefixes.begin(scope, tokens_of(ids[:-1]))
+        try:
+            cache = self._layout.cache(stretches)
+        finally:
+            self.prefixes.release(node)
+        known = sum(len(stretch) for stretch in stretches)
+        return PlainState(scope, cache, known, self._stops(known, len(ids), sections, shared))
+
+    def _stops(self, known: int, end: int, sections: Sequence[int], shared: int) -> list[int]:
+        if not self._layout.state_bytes:  # it can go on from anywhere
+            return [end]
+        # The same prompt, asked again, needs a state before its last token; a short one is not worth a step.
+        last = end if end in sections or end - known < APART else end - 1
+        return stops(known, last, sections, shared, self._interval, self._most)
+
+    def stop_at(self, state: PlainState, at: int) -> None:
+        """Another prompt, which waits for this one, goes on otherwise behind so many tokens."""
+        is_near = any(at - LEAST < stop <= at for stop in state.stops)
+        if self._layout.state_bytes and at > len(state) and not is_near:
+            state.stops = sorted([*state.stops, at])
 
     def passed(self, state: PlainState, ids: Sequence[int]) -> None:
         """A chunk of the prompt was read."""
-        if len(state) == len(ids) or len(state) % self._interval == 0:
+        if len(state) in state.stops:
             self._keep(state, tokens_of(ids[: len(state)]))
 
     def share(self, state: PlainState, ids: Sequence[int], room: int) -> None:
@@ -96,40 +136,37 @@ class Snapshots:
         self._keep(state, tokens)
 
     def forget(self, scope: str) -> None:
-        for key in [key for key in self._kept if key[0] == scope]:
-            self.bytes -= self._kept.pop(key)[1]
+        self.prefixes.forget(scope)
 
     def shrink(self) -> bool:
-        gave = bool(self._kept)
-        self._kept.clear()
-        self.bytes = 0
-        return gave
+        return self.prefixes.shrink()
 
+    @torch.inference_mode()
     def _keep(self, state: PlainState, tokens: Tokens) -> None:
-        key, size = (
-            _key(state.scope, tokens),
-            sum(t.numel() * t.element_size() for t in _tensors(state.cache)),
-        )
-        if not len(tokens) or len(tokens) != len(state) or key in self._kept or size > self._most:
-            return
-        while self.bytes + size > self._most:
-            self.bytes -= self._kept.popitem(last=False)[1][1]
-        self._kept[key] = (_copy(state.cache), size)
-        self.bytes += size
+        if len(tokens) and len(tokens) == len(state) and not self.prefixes.holds(state.scope, tokens):
+            self.prefixes.keep(state.scope, tokens, self._layout.taken(state.cache, len(state)))
 
 
-def _key(scope: str, tokens: Tokens) -> Key:
-    return scope, len(tokens), sha256(tokens.tobytes()).digest()
+class Forgetful:
+    """For a model whose cache has layers of a kind that is not known here: each prompt is read anew."""
 
+    bytes = 0
 
-@torch.inference_mode()
-def _copy(cache: DynamicCache) -> DynamicCache:
-    return deepcopy(cache)
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
 
+    def open(self, scope: str, ids: Sequence[int], sections: Sequence[int] = ()) -> PlainState:  # noqa: ARG002
+        return PlainState(scope, self._layout.empty(), 0)
 
-def _tensors(cache: DynamicCache) -> Iterator[Tensor]:
-    for layer in cache.layers:
-        values = [getattr(layer, name, None) for name in ("keys", "values")]
-        for states in (getattr(layer, name, {}) for name in ("conv_states", "recurrent_states")):
-            values += states.values()
-        yield from (value for value in values if isinstance(value, Tensor))
+    def stop_at(self, state: PlainState, at: int) -> None: ...
+
+    def passed(self, state: PlainState, ids: Sequence[int]) -> None: ...
+
+    def share(self, state: PlainState, ids: Sequence[int], room: int) -> None: ...
+
+    def close(self, state: PlainState, tokens: Tokens) -> None: ...
+
+    def forget(self, scope: str) -> None: ...
+
+    def shrink(self) -> bool:
+        return False
