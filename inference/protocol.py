@@ -2,7 +2,8 @@
 
 import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -61,7 +62,8 @@ def chat(body: dict[str, Any], deadline_seconds: float) -> Chat:
     )
     asked = body.get("stream_options")
     tells_usage = isinstance(asked, dict) and bool(asked.get("include_usage"))
-    return Chat(tuple(_message(value) for value in messages), options, bool(body.get("stream")), tells_usage)
+    read = tuple(_in_sections(body, [_message(value) for value in messages]))
+    return Chat(read, options, bool(body.get("stream")), tells_usage)
 
 
 def inputs(body: dict[str, Any]) -> list[str]:
@@ -200,6 +202,21 @@ def _message(value: Any) -> Message:
     if not isinstance(content, str):
         raise Refused("The content of a message must be text.")
     return Message(value["role"], content)
+
+
+def _in_sections(body: dict[str, Any], messages: Sequence[Message]) -> Iterator[Message]:
+    """section_ends: for each message the numbers of characters after which a section of it ends."""
+    told = body.get("section_ends") or [[]] * len(messages)
+    if not isinstance(told, list) or len(told) != len(messages):
+        raise Refused("section_ends must be a list with a list for each message.")
+    for message, ends in zip(messages, told, strict=True):
+        if not isinstance(ends, list) or not all(_is_within(end, message.content) for end in ends):
+            raise Refused("section_ends must hold numbers of characters of the messages.")
+        yield replace(message, sections=tuple(ends))
+
+
+def _is_within(end: Any, content: str) -> bool:
+    return isinstance(end, int) and not isinstance(end, bool) and 0 < end <= len(content)
 
 
 def _joined(parts: list[Any]) -> str | None:

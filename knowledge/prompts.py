@@ -5,6 +5,7 @@ its key sentences, and the question last.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from inference.generator import Message
 
@@ -21,6 +22,8 @@ VERDICT = (
     f"Decide for this document alone. Begin with {YES} or {NO} or {UNDECIDED} "
     f"After {YES} copy the one sentence that says so, exactly as the document has it, with its number.\n\n"
 )
+
+LEAD = "Sources:\n\n"
 MORE = "Further sources:\n\n"
 
 
@@ -46,7 +49,7 @@ def messages(documents: Sequence[Source], turns: Sequence[Turn]) -> list[Message
     made = [Message("system", SYSTEM)]
     for number, turn in enumerate(turns):
         lead = reading(documents) if number == 0 else MORE if turn.sources else ""
-        made.append(Message("user", lead + _asked(turn)))
+        made.append(Message("user", lead + _asked(turn), () if number else _ends(documents)))
         if turn.said:
             made.append(Message("assistant", turn.said))
     return made
@@ -55,17 +58,22 @@ def messages(documents: Sequence[Source], turns: Sequence[Turn]) -> list[Message
 def verdict(documents: Sequence[Source], turn: Turn) -> list[Message]:
     """One question to one document: it begins as an answer does that reads the same in full."""
     asked = reading(documents) + _listed(turn.sources) + VERDICT + _pointed(turn)
-    return [Message("system", SYSTEM), Message("user", asked)]
+    return [Message("system", SYSTEM), Message("user", asked, _ends(documents))]
 
 
 def reading(documents: Sequence[Source]) -> str:
     """The documents that are read in full: the same bytes for every question about them."""
-    return "Sources:\n\n" + _listed(documents)
+    return LEAD + _listed(documents)
 
 
 def warming(documents: Sequence[Source]) -> list[Message]:
     """A prompt that ends where questions about these documents begin to differ."""
-    return [Message("system", SYSTEM), Message("user", reading(documents))]
+    return [Message("system", SYSTEM), Message("user", reading(documents), _ends(documents))]
+
+
+def _ends(documents: Sequence[Source]) -> tuple[int, ...]:
+    """Where each of them ends in reading(): another prompt may begin with the first few."""
+    return tuple(accumulate((len(_listed([source])) for source in documents), initial=len(LEAD)))[1:]
 
 
 def _listed(sources: Sequence[Source]) -> str:

@@ -32,6 +32,18 @@ def test_what_is_read_ahead_is_how_the_prompts_begin(case):  # noqa: F811
     assert any(asked.startswith(each) for each in read(jobs))
 
 
+def test_a_prompt_tells_where_its_documents_end(case):  # noqa: F811
+    """A model that cannot cut what it has read back is remembered there."""
+    for document in case.matter.documents.all():
+        preferences.choose(case.owner, document, "full")
+    ahead = warming.prompt(warming.queue_matter(case.matter, case.owner)[0])[-1]
+    asked = Conversation(ask(case, RENT)).messages()[1]
+    for message in (ahead, asked):
+        starts = [message.content[at:].split("\n")[0] for at in (len("Sources:\n\n"), *message.sections[:-1])]
+        assert sorted(starts) == ["lease.txt", "letter.txt"]
+        assert message.sections[-1] == len(ahead.content)
+
+
 def test_what_a_person_always_wants_read_stands_first_in_each(case):  # noqa: F811
     lease, letter = case.matter.documents.order_by("path")
     preferences.choose(case.owner, letter, "full")

@@ -32,6 +32,9 @@ class GeneratorConfig:
 class Message:
     role: Literal["system", "user", "assistant"]
     content: str
+    # Numbers of characters after which a part ends that other prompts may begin with too: a document, say.
+    # A model whose state cannot be cut back is remembered there, and where a message ends.
+    sections: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -21,6 +21,7 @@ from inference.generator.plain import NO_MEMORY, RETRY_SECONDS
 from inference.generator.prefixes import common, tokens_of
 from inference.generator.request import Request
 from inference.generator.running import Running
+from inference.generator.snapshots import Snapshots
 
 IDLE_SECONDS = 5.0  # then the thread ends; the next request starts another
 POLL_SECONDS = 0.1
@@ -59,6 +60,11 @@ class Engine:
         """Positions the model was made for; 0 where it does not say."""
         config = self.reader.model.config.get_text_config()
         return int(getattr(config, "max_position_embeddings", 0) or 0)
+
+    @property
+    def keeps_states(self) -> bool:
+        """Whether it makes a difference where the sections of a prompt end."""
+        return isinstance(self.memory, Snapshots)
 
     @property
     def is_idle(self) -> bool:

@@ -52,14 +52,14 @@ class LocalGenerator:
         self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
     ) -> "LocalStream":
         def begin() -> Request:
-            return self._begin(self._script.prompt(messages), options)
+            return self._begin(self._script.prompt(messages), messages, options)
 
         return LocalStream(begin, self._script, options, cancelled)
 
     def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:
         options = Options(max_tokens=0, scope=scope, deadline_seconds=WARM_SECONDS)
         ids = self._script.beginning(messages)
-        stream = LocalStream(lambda: self._begin(ids, options), self._script, options, cancelled)
+        stream = LocalStream(lambda: self._begin(ids, messages, options), self._script, options, cancelled)
         for _ in stream:
             pass
         return stream.usage
@@ -76,7 +76,7 @@ class LocalGenerator:
         """What was read for this scope is no longer known, in memory or on disk."""
         self._engine.forget(scope)
 
-    def _begin(self, ids: Sequence[int], options: Options) -> Request:
+    def _begin(self, ids: Sequence[int], messages: Sequence[Message], options: Options) -> Request:
         if len(ids) + options.max_tokens > self.window:
             raise ContextTooLong(
                 f"The prompt has {len(ids)} tokens and the answer may have {options.max_tokens}: "
@@ -87,6 +87,8 @@ class LocalGenerator:
         has_form = bool(options.ids or options.openings)
         form = Form(self._pieces, options.ids, options.openings) if has_form else None
         request = Request(ids, options.max_tokens, sampling, options.scope, deadline, form)
+        if self._engine.keeps_states:
+            request.sections = (*request.sections, *self._script.sections(messages))
         self._engine.submit(request)
         return request
 

@@ -198,6 +198,8 @@ def _body(model: str, messages: Sequence[Message], options: Options) -> dict[str
         body["repetition_penalty"] = options.repetition_penalty
     if options.scope:  # vLLM, SGLang and our own server: no prefix is shared between salts
         body["cache_salt"] = options.scope
+    if any(message.sections for message in messages):  # our own server's; others ignore it
+        body["section_ends"] = [list(message.sections) for message in messages]
     if options.ids:  # our own server's; others ignore it
         body["citation_ids"] = list(options.ids)
     if options.openings:

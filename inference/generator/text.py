@@ -1,8 +1,9 @@
 """The text side of generation: chat template, token counts, text out of tokens, stop strings."""
 
 import re
-from collections.abc import Sequence
-from itertools import takewhile
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from itertools import pairwise, takewhile
 from typing import Any
 
 from jinja2 import TemplateError
@@ -32,10 +33,39 @@ class Script:
 
     def prompt(self, messages: Sequence[Message]) -> list[int]:
         """Token ids up to the point where the assistant speaks."""
+        return self._ids(self._text(messages), special=not self.tokenizer.chat_template)
+
+    def sections(self, messages: Sequence[Message]) -> list[int]:
+        """Numbers of the prompt's tokens with which a message ends, or a section of it.
+
+        None where the tokenizer does not tell which characters a token stands for.
+        """
+        if not self.tokenizer.is_fast:
+            return []
+        text, special = self._text(messages), not self.tokenizer.chat_template
+        coded = self.tokenizer(text, add_special_tokens=special, return_offsets_mapping=True, verbose=False)
+        stops = [stop for _, stop in coded["offset_mapping"]]
+        return sorted({bisect_right(stops, end) for end in self._section_ends(text, messages)} - {0})
+
+    def _section_ends(self, text: str, messages: Sequence[Message]) -> Iterator[int]:
+        """In characters of the prompt; before white space, since that may form a token with what follows."""
+        at = 0
+        for message in messages:
+            cuts = sorted({0, *message.sections, len(message.content)})
+            parts = [self._harmless(message.content[start:stop]) for start, stop in pairwise(cuts)]
+            content = "".join(parts)
+            found = text.find(content.strip(), at)
+            if found < 0:  # the template writes it otherwise
+                continue
+            at = found - (len(content) - len(content.lstrip()))
+            for part in parts:
+                yield at + len(part.rstrip())
+                at += len(part)
+            at = found + len(content.strip())
+
+    def _text(self, messages: Sequence[Message]) -> str:
         turns = [{"role": m.role, "content": self._harmless(m.content)} for m in messages]
-        if not self.tokenizer.chat_template:
-            return self._ids(_plain(turns), special=True)
-        return self._ids(self._templated(turns), special=False)
+        return self._templated(turns) if self.tokenizer.chat_template else _plain(turns)
 
     def beginning(self, messages: Sequence[Message]) -> list[int]:
         """Token ids that any prompt has whose last message goes on from the last of these."""

@@ -188,6 +188,14 @@ def test_a_client_says_how_a_text_begins_and_what_it_may_cite(remote, client):
         assert client.post("/v1/chat/completions", json=body | each).status_code == 400
 
 
+def test_sections_that_cannot_be_are_refused(client):
+    body = {"messages": [{"role": "user", "content": "Hello"}], "max_tokens": 1}
+    assert client.post("/v1/chat/completions", json={**body, "section_ends": [[2, 5]]}).status_code == 200
+    for wrong in ([], [[], []], [[6]], [[0]], [["2"]], [2], [[True]], {"0": [2]}, 7):
+        refused = client.post("/v1/chat/completions", json={**body, "section_ends": wrong}).status_code
+        assert refused == (200 if wrong == [] else 400)
+
+
 def test_metrics_count_what_was_done(client):
     client.post("/v1/chat/completions", json={**ENDLESS, "max_tokens": 3, "stream": False})
     lines = client.get("/metrics").text.splitlines()

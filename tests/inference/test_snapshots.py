@@ -1,6 +1,7 @@
 """What is remembered for models with a state that cannot be cut back: Kimi-Linear, and others."""
 
 import random
+from copy import deepcopy
 
 import pytest
 import torch
@@ -10,7 +11,10 @@ from transformers import (
     KimiLinearConfig,
 )
 
+from inference.app import ServerConfig, build_app
+from inference.embedder import EmbedderConfig
 from inference.errors import ModelMissing
+from inference.generator import GeneratorConfig, Message, Options, open_generator
 from inference.generator.engine import Engine, Limits
 from inference.generator.layout import Layout, Stretch
 from inference.generator.plain import PlainReader
@@ -19,7 +23,7 @@ from inference.generator.reader import Feed
 from inference.generator.request import Request
 from inference.generator.snapshots import Snapshots, Tree
 from inference.generator.stops import stops
-from tests.inference.conftest import wait_for
+from tests.inference.conftest import KEY, serving, wait_for
 from tests.inference.test_engine import GREEDY, SMALL, ask, pair, prompt, reference
 
 CPU = torch.device("cpu")
@@ -35,6 +39,12 @@ KIMI = KimiLinearConfig(
     v_head_dim=16,
     moe_intermediate_size=32,
 )
+TEXTS = [
+    ("Sources", "These are read. "),
+    ("Lease", "The lessee pays 900 euros. "),
+    ("Letter", "The roof is to be mended. "),
+    ("Bill", "The repair cost 300 euros. "),
+]
 OTHERS = {
     "lfm2": {"layer_types": ["conv", "full_attention", "conv"]},
     "falcon_h1": {"mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16, "mamba_d_state": 16},
@@ -167,6 +177,48 @@ def test_a_scope_that_is_forgotten_and_memory_that_is_given_back_leave_nothing(k
     wait_for(lambda: engine.is_idle)
     assert engine.memory.shrink()
     assert engine.memory.bytes == 0
+
+
+@pytest.fixture(scope="module")
+def folder(smol, tmp_path_factory):
+    """A model of that kind with the tokenizer of another, in a folder."""
+    torch.manual_seed(7)
+    config = deepcopy(KIMI)
+    config.vocab_size = len(smol.tokenizer)
+    config.eos_token_id = smol.tokenizer.eos_token_id
+    place = tmp_path_factory.mktemp("tiny-kimi")
+    AutoModelForCausalLM.from_config(config).save_pretrained(place)
+    smol.tokenizer.save_pretrained(place)
+    return place
+
+
+@pytest.fixture(scope="module", params=["here", "behind a server"])
+def generator(request, folder):
+    local = GeneratorConfig(model=str(folder), device="cpu")
+    if request.param == "here":
+        yield open_generator(local)
+        return
+    with serving(build_app(ServerConfig(EmbedderConfig(device="cpu"), local, KEY))) as address:
+        yield open_generator(GeneratorConfig(url=address, api_key=KEY))
+
+
+def test_another_question_goes_on_from_the_last_document_that_it_shares(generator):
+    """From the very second question on, though both have other documents behind."""
+    lead, lease, letter, bill = (f"{name} {text * 30}\n\n" for name, text in TEXTS)
+
+    def cached(documents):
+        content, ends = "", []
+        for document in documents:
+            content += document
+            ends.append(len(content))
+        told = [Message("system", "Be brief."), Message("user", f"{content}Who pays?", tuple(ends))]
+        stream = generator.stream(told, Options(max_tokens=2, scope="matter"), lambda: False)
+        return len("".join(stream)) and (stream.usage.prompt_tokens, stream.usage.cached_tokens)
+
+    whole, known = cached([lead, lease, letter])
+    assert known == 0
+    assert whole * 0.5 < cached([lead, lease, bill])[1] < whole * 0.7
+    assert whole * 0.9 < cached([lead, lease, letter])[1]
 
 
 @pytest.mark.parametrize("kind", OTHERS)
