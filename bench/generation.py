@@ -25,7 +25,7 @@ from bench.watch import Watch
 from inference.device import choose_device, choose_dtype
 from inference.generator import GeneratorConfig, Message, Options, weights
 from inference.generator import engine as engines
-from inference.generator.disk import Disk
+from inference.generator.disk import Place
 from inference.generator.engine import Engine, Limits
 from inference.generator.local import LocalGenerator
 from inference.generator.request import Request
@@ -257,7 +257,7 @@ def logits(_: Bench) -> Iterator[Figure]:
 
 def disk_engine(bench: Bench, folder: Path) -> Engine:
     """An engine that has read nothing, over the same model and folder: as after a restart."""
-    return Engine(bench.model, NO_ENDS, Limits(), lambda shape: Disk(folder, 4 << 30, "bench", shape))
+    return Engine(bench.model, NO_ENDS, Limits(), Place(folder, 4 << 30, "bench"))
 
 
 def all_of(bench: Bench, asked: list[list[int]], tokens: int) -> None:

@@ -20,8 +20,8 @@ from transformers import AutoModelForCausalLM, Qwen3Config
 from bench.figure import Figure
 from bench.watch import Watch
 from inference.device import choose_device
-from inference.generator.disk import Disk
-from inference.generator.engine import Engine, Limits, OpenDisk
+from inference.generator.disk import Place
+from inference.generator.engine import Engine, Limits
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling
 
@@ -75,9 +75,9 @@ class Chip:
                 weight.fill_(1.0) if "norm" in name else weight.normal_(0, 0.02)
         self._seed = 0
 
-    def engine(self, open_disk: OpenDisk | None = None, **limits: Any) -> Engine:
+    def engine(self, place: Place | None = None, **limits: Any) -> Engine:
         chunks = {"alone": 4096, "fast": 4096, "beside": 1024}  # as for any model on a GPU
-        return Engine(self.model, frozenset(), Limits(running=STREAMS, **chunks, **limits), open_disk)
+        return Engine(self.model, frozenset(), Limits(running=STREAMS, **chunks, **limits), place)
 
     def prompt(self, tokens: int) -> list[int]:
         """Another one each time."""
@@ -181,25 +181,26 @@ def warm(chip: Chip) -> Iterator[Figure]:
     document, shape = chip.prompt(chip.sizes.document), chip.engine().reader.shape
     room = int(1.3 * shape.token_bytes * len(document))
     with tempfile.TemporaryDirectory() as folder:
-        disk = Disk(Path(folder), 4 * room, "bench", shape)
+        place = Place(Path(folder), 4 * room, "bench")
         limits = {"cache_bytes": room, "host_bytes": 2 * room}
 
         def first(engine: Engine) -> float:
             return chip.seconds(lambda: ask(engine, document + chip.prompt(30), 1, "warm"))
 
-        engine = chip.engine(lambda _: disk, **limits)
+        engine = chip.engine(place, **limits)
         ask(engine, chip.prompt(chip.sizes.prompt), 1, "before")  # what only the first call takes
         cold = first(engine)
         near = statistics.median(first(engine) for _ in range(TURNS))
-        disk.wait()
+        engine.memory._disk.wait()
         yield Figure("gpu: first token, kept on the device", near, "s", ">= 30", cold, cold / near)
         pinned = statistics.median(first(engine) for _ in _moved(chip, engine))
         yield Figure("gpu: first token, kept in pinned memory", pinned, "s", ">= 30", cold, cold / pinned)
-        disk.wait()
+        engine.memory._disk.wait()
         del engine
         _drop_pages(Path(folder))
-        stored = first(chip.engine(lambda _: disk, **limits))
-        disk.wait()
+        again = chip.engine(place, **limits)
+        stored = first(again)
+        again.memory._disk.wait()
         yield Figure("gpu: first token, kept on disk", stored, "s", ">= 5", cold, cold / stored)
 
 

@@ -14,9 +14,10 @@ from torch import Tensor
 from transformers import PreTrainedModel
 
 from inference.errors import Unavailable
+from inference.generator.disk import Place
 from inference.generator.draft import Costs
 from inference.generator.pace import Pace
-from inference.generator.parts import Limits, OpenDisk, parts
+from inference.generator.parts import Limits, parts
 from inference.generator.plain import NO_MEMORY, RETRY_SECONDS
 from inference.generator.prefixes import common, tokens_of
 from inference.generator.request import Request
@@ -40,11 +41,11 @@ class Engine:
         model: PreTrainedModel,
         ends: frozenset[int],
         limits: Limits | None = None,
-        open_disk: OpenDisk | None = None,
+        place: Place | None = None,
     ) -> None:
         self.limits = limits or Limits()
         self.ends = ends
-        self.reader, self.memory = parts(model, self.limits, open_disk)
+        self.reader, self.memory = parts(model, self.limits, place)
         self.counts: Counter[str] = Counter()  # what was done so far, by name: for the metrics
         self._costs = Costs()
         fast = max(self.limits.alone, self.limits.fast) if self.reader.can_draft else self.limits.alone

@@ -83,7 +83,7 @@ class Layout:
         Raises ModelMissing for one that keeps what it has read in another way, or in other places as well.
         """
         self._config = model.config
-        self.device = model.device
+        self.device, self.dtype = model.device, model.dtype
         self.argument = _argument(model)  # the name under which the model takes the cache
         cache = self.empty()
         self.unknown = sorted({type(layer).__name__ for layer in cache.layers if type(layer) not in KNOWN})
@@ -91,6 +91,7 @@ class Layout:
         self._rows = list(_places(cache, GROWS, ("keys", "values")))
         self._windows = list(_places(cache, SLIDES, ("keys", "values")))
         self._states = list(_places(cache, RECURS, ("conv_states", "recurrent_states")))
+        self._like = [_found(cache, place) for place in (*self._rows, *self._windows, *self._states)]
         self.row_bytes = sum(_found(cache, place).nbytes for place in self._rows) // len(BEGINNING)
         self.state_bytes = sum(_found(cache, place).nbytes for place in self._states)
         for place in self._windows:
@@ -141,6 +142,17 @@ class Layout:
         """All of the cache's tokens."""
         return Stretch(self.rows(cache), self.state(cache), length)
 
+    def fits(self, stretch: Stretch) -> bool:
+        """Whether these can be the tensors of this model."""
+        tensors = [*stretch.rows, *(stretch.state or ())]
+        if len(tensors) != len(self._like) or any(row.shape[2] != len(stretch) for row in stretch.rows):
+            return False
+        fixed = len(self._rows) + len(self._windows)  # from here on all sizes are
+        return all(
+            tensor.dtype == like.dtype and _sizes(tensor, at < fixed) == _sizes(like, at < fixed)
+            for at, (tensor, like) in enumerate(zip(tensors, self._like, strict=True))
+        )
+
     def cache(self, stretches: Sequence[Stretch]) -> DynamicCache:
         """One that goes on from the end of these, which follow each other; the last one has a state."""
         cache = self.empty()
@@ -167,6 +179,10 @@ class Layout:
             setattr(layer, place[1], tensor)
             if place in self._windows:
                 layer.cumulative_length = length
+
+
+def _sizes(tensor: Tensor, grows: bool) -> list[int]:  # noqa: FBT001  of one call
+    return [size for axis, size in enumerate(tensor.shape) if axis != 2 or not grows]
 
 
 def _argument(model: PreTrainedModel) -> str:

@@ -9,10 +9,10 @@ import torch
 from inference.device import choose_device, choose_dtype
 from inference.errors import Cancelled, ContextTooLong, ModelMissing, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage, weights
-from inference.generator.disk import Disk
+from inference.generator.disk import Place
 from inference.generator.engine import Engine
 from inference.generator.form import Form, Pieces
-from inference.generator.parts import Limits, OpenDisk
+from inference.generator.parts import Limits
 from inference.generator.request import Request
 from inference.generator.sampling import Sampling
 from inference.generator.text import Detokenizer, Script, StopStrings
@@ -33,7 +33,7 @@ class LocalGenerator:
         ends = self._script.ends() | _ends(loaded)
         try:
             self._engine = Engine(
-                loaded.model, ends, _limits(config, device), _disk(config, loaded.fingerprint)
+                loaded.model, ends, _limits(config, device), _place(config, loaded.fingerprint)
             )
         except torch.OutOfMemoryError as error:
             raise ModelMissing(f"“{self.name}” leaves no room to work in the memory of {device}.") from error
@@ -169,11 +169,11 @@ class LocalStream:
             yield text
 
 
-def _disk(config: GeneratorConfig, fingerprint: str) -> OpenDisk | None:
+def _place(config: GeneratorConfig, fingerprint: str) -> Place | None:
     if not config.disk_cache_bytes:
         return None
     key = config.disk_cache_key or None
-    return lambda shape: Disk(config.disk_cache_dir, config.disk_cache_bytes, fingerprint, shape, key)
+    return Place(config.disk_cache_dir, config.disk_cache_bytes, fingerprint, key)
 
 
 def _limits(config: GeneratorConfig, device: torch.device) -> Limits:

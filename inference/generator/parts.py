@@ -1,19 +1,18 @@
 """What reads for an engine and what remembers, by what its model can do."""
 
 import logging
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from transformers import PreTrainedModel
 
-from inference.generator.disk import Disk
+from inference.generator.disk import Disk, Place
 from inference.generator.layout import Layout
 from inference.generator.memory import Memory
 from inference.generator.plain import PlainReader
 from inference.generator.reader import Reader, can_be_packed
-from inference.generator.segment import Shape
 from inference.generator.snapshots import Forgetful, Snapshots
+from inference.generator.states import StateDisk
 
 logger = logging.getLogger(__name__)
 
@@ -30,24 +29,24 @@ class Limits:
     rounds: bool = False  # remember in int8
 
 
-OpenDisk = Callable[[Shape], Disk]
-
-
-def parts(model: PreTrainedModel, limits: Limits, open_disk: OpenDisk | None) -> tuple[Any, Any]:
+def parts(model: PreTrainedModel, limits: Limits, place: Place | None) -> tuple[Any, Any]:
     """With states of their own kind."""
     if not can_be_packed(model):
-        return _plain(model, limits)
+        return _plain(model, limits, place)
     reader = Reader(model)
-    disk = open_disk(reader.shape) if open_disk else None
+    disk = Disk(place, reader.shape) if place else None
     sizes = (limits.cache_bytes, limits.host_bytes)
     return reader, Memory(reader.shape, *sizes, disk, rounds=limits.rounds)
 
 
-def _plain(model: PreTrainedModel, limits: Limits) -> tuple[Any, Any]:
-    layout = Layout(model)
+def _plain(model: PreTrainedModel, limits: Limits, place: Place | None) -> tuple[Any, Any]:
+    layout, kind = Layout(model), model.config.model_type
     reader = PlainReader(model, layout)
+    if limits.rounds:
+        logger.warning("What a model of the kind “%s” reads is not kept in 8 bits, but as it is.", kind)
     if layout.unknown:
-        kind, layers = model.config.model_type, ", ".join(layout.unknown)
+        layers = ", ".join(layout.unknown)
         logger.warning("Nothing that a model of the kind “%s” reads is remembered: %s", kind, layers)
         return reader, Forgetful(layout)
-    return reader, Snapshots(layout, limits.cache_bytes, limits.host_bytes, limits.alone)
+    disk = StateDisk(place, layout) if place else None
+    return reader, Snapshots(layout, limits.cache_bytes, limits.host_bytes, limits.alone, disk)

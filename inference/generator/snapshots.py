@@ -10,8 +10,10 @@ from collections.abc import Sequence
 import torch
 
 from inference.generator.layout import Layout, Stretch
+from inference.generator.memory import LEAST_ON_DISK
 from inference.generator.plain import PlainState
 from inference.generator.prefixes import Node, Prefixes, Tokens, tokens_of
+from inference.generator.states import StateDisk
 from inference.generator.stops import APART, LEAST, stops
 
 MOST_STOPS = 16  # at sections of one prompt, and as many between them
@@ -40,8 +42,16 @@ class Tree(Prefixes[Stretch]):
         is_whole = self._depth(node) == len(tokens)
         return is_whole and node.segment is not None and node.segment.state is not None
 
+    def along(self, scope: str, tokens: Tokens) -> list[Stretch]:
+        """What is known of these, to the last end from which a sequence can go on."""
+        node = self._walk(scope, tokens, split=False)
+        stretches = [step.segment for step in self._path(node) if step.segment is not None]
+        while stretches and stretches[-1].state is None:
+            stretches.pop()
+        return stretches
+
     def keep(self, scope: str, tokens: Tokens, whole: Stretch) -> None:
-        """whole: of all the tokens, with the state behind them."""
+        """whole: of the tokens' end at least, with the state behind them."""
         node = self.extend(scope, tokens, whole) or self._walk(scope, tokens, split=True)
         if self._depth(node) == len(tokens) and node.segment is not None:
             node.begun = self._clock
@@ -87,9 +97,12 @@ def _is_spare(node: Node[Stretch]) -> bool:
 
 
 class Snapshots:
-    def __init__(self, layout: Layout, most_bytes: int, host_bytes: int, chunk: int) -> None:
+    def __init__(
+        self, layout: Layout, most_bytes: int, host_bytes: int, chunk: int, disk: StateDisk | None = None
+    ) -> None:
         """chunk: tokens of a prompt in one step; states are not kept closer than that without a reason."""
         self._layout = layout
+        self._disk = disk
         self.prefixes = Tree(most_bytes, host_bytes, layout.device)
         cost = layout.state_bytes // max(1, layout.row_bytes)  # a state takes as much as so many tokens
         self._interval = chunk * max(1, -(-cost // chunk))
@@ -102,13 +115,22 @@ class Snapshots:
 
     def open(self, scope: str, ids: Sequence[int], sections: Sequence[int] = ()) -> PlainState:
         """From the last state that is known of the beginning; the last token is always left to feed."""
-        node, stretches, shared = self.prefixes.begin(scope, tokens_of(ids[:-1]))
+        tokens = tokens_of(ids[:-1])
+        node, stretches, shared = self.prefixes.begin(scope, tokens)
         try:
+            stretches += self._from_disk(scope, tokens, sum(len(stretch) for stretch in stretches))
             cache = self._layout.cache(stretches)
         finally:
             self.prefixes.release(node)
         known = sum(len(stretch) for stretch in stretches)
         return PlainState(scope, cache, known, self._stops(known, len(ids), sections, shared))
+
+    def _from_disk(self, scope: str, tokens: Tokens, known: int) -> list[Stretch]:
+        found = self._disk.load(scope, tokens, known) if self._disk else None
+        if found is None:
+            return []
+        self.prefixes.keep(scope, tokens[: known + len(found)], found)
+        return [found]
 
     def _stops(self, known: int, end: int, sections: Sequence[int], shared: int) -> list[int]:
         if not self._layout.state_bytes:  # it can go on from anywhere
@@ -128,8 +150,11 @@ class Snapshots:
         if len(state) in state.stops:
             self._keep(state, tokens_of(ids[: len(state)]))
 
-    def share(self, state: PlainState, ids: Sequence[int], room: int) -> None:
-        """The prompt was read; passed() has kept it."""
+    def share(self, state: PlainState, ids: Sequence[int], room: int) -> None:  # noqa: ARG002
+        """The prompt was read, and kept by passed()."""
+        if self._disk is not None and len(ids) - state.known >= LEAST_ON_DISK:
+            tokens = tokens_of(ids)
+            self._disk.save(state.scope, tokens, self.prefixes.along(state.scope, tokens))
 
     def close(self, state: PlainState, tokens: Tokens) -> None:
         """A conversation goes on from here."""
@@ -137,6 +162,8 @@ class Snapshots:
 
     def forget(self, scope: str) -> None:
         self.prefixes.forget(scope)
+        if self._disk is not None:
+            self._disk.forget(scope)
 
     def shrink(self) -> bool:
         return self.prefixes.shrink()

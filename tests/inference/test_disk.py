@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from inference.generator.disk import BLOCK, Disk
+from inference.generator.disk import BLOCK, Disk, Place
 from inference.generator.engine import Engine, Limits
 from inference.generator.prefixes import tokens_of
 from inference.generator.rounding import EXACT
@@ -22,7 +22,7 @@ KEY = bytes(range(32))
 
 
 def opened(folder, most=1 << 30, fingerprint="model", key=None):
-    return Disk(folder, most, fingerprint, SHAPE, key)
+    return Disk(Place(folder, most, fingerprint, key), SHAPE)
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_what_is_being_written_when_its_scope_is_forgotten_does_not_come_back(tm
     slow.may_go_on.set()
     disk.wait()
     assert disk.load("a", TOKENS, 0) is None
-    assert [path.name for path in tmp_path.iterdir()] == [disk._home("b").name]
+    assert [path.name for path in tmp_path.iterdir()] == [disk._files.home("b").name]
     assert saved(disk, numbers).load("a", TOKENS, 0) is not None
 
 
@@ -130,7 +130,7 @@ def test_no_scope_pushes_another_below_its_share_of_the_disk(tmp_path, numbers):
             disk.wait()
     assert len(disk.load("a", TOKENS, 0)) >= 2 * BLOCK
     old = time.time() - 2 * IN_USE_SECONDS
-    for path in disk._home("a").iterdir():
+    for path in disk._files.home("a").iterdir():
         os.utime(path, (old, old))
     saved(disk, numbers, "d")
     assert disk.load("a", TOKENS, 0) is None
@@ -141,9 +141,7 @@ def test_a_new_engine_goes_on_from_what_an_old_one_read(tmp_path):
     engine, plain = pair(FAMILIES[0])
 
     def started():
-        return Engine(
-            engine.reader.model, frozenset(), Limits(), lambda shape: Disk(tmp_path, 1 << 30, "m", shape, KEY)
-        )
+        return Engine(engine.reader.model, frozenset(), Limits(), Place(tmp_path, 1 << 30, "m", KEY))
 
     document = prompt(300)
     old = started()
