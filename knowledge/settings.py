@@ -18,6 +18,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from inference.embedder import EmbedderConfig
 from inference.generator import GeneratorConfig
+from inference.generator.pattern import DIALECTS
 from knowledge import env, files
 from knowledge.index import IndexConfig
 
@@ -104,6 +105,7 @@ GENERATOR = GeneratorConfig(
     url=env.url("GENERATOR_URL", {"http", "https"}),
     model=env.text("GENERATOR_MODEL"),
     api_key=env.text("GENERATOR_API_KEY"),
+    dialect=env.one_of("GENERATOR_DIALECT", set(DIALECTS)),
     window=env.integer("GENERATOR_WINDOW", 0, least=0, most=4_000_000),
     cache_dir=DATA_DIR / "models",
     cache_bytes=env.integer("GENERATOR_CACHE_MB", 512, least=0, most=4_000_000) << 20,

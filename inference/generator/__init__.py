@@ -17,6 +17,7 @@ class GeneratorConfig:
     window: int = 0  # tokens; 0 = the model's own
     cache_dir: Path = Path("var/models")  # for dequantised weights
     timeout_seconds: float = 120.0
+    dialect: str = ""  # of pattern.DIALECTS: how a server that is not ours is told what may be cited
     # What is remembered of prompts, of a local model:
     cache_bytes: int = 512 << 20  # on the device
     host_cache_bytes: int = 0  # in the machine's memory behind it; of use only with a GPU

@@ -14,6 +14,7 @@ import httpx
 from inference import wire
 from inference.errors import BadReply, Cancelled, InferenceError, Unavailable
 from inference.generator import GeneratorConfig, Message, Options, Usage
+from inference.generator.pattern import DIALECTS, pattern
 from inference.generator.pump import POLL_SECONDS, Gone, Pumped, Put
 
 logger = logging.getLogger(__name__)
@@ -76,7 +77,7 @@ class RemoteGenerator:
 
     def stream(self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]) -> Pumped:
         def produce(stream: Pumped, put: Put, gone: Gone) -> None:
-            body = _body(self.name, messages, options)
+            body = _body(self.name, messages, options, self._config.dialect)
             with wire.typed_errors(self._config.url):
                 asyncio.run(self._watched(body, stream, put, gone))
 
@@ -183,7 +184,7 @@ def _usage(event: dict[str, Any]) -> dict[str, int]:
     return {name: count for name, count in known.items() if isinstance(count, int)}
 
 
-def _body(model: str, messages: Sequence[Message], options: Options) -> dict[str, Any]:
+def _body(model: str, messages: Sequence[Message], options: Options, dialect: str) -> dict[str, Any]:
     body: dict[str, Any] = {
         "model": model,
         "messages": [{"role": message.role, "content": message.content} for message in messages],
@@ -198,10 +199,14 @@ def _body(model: str, messages: Sequence[Message], options: Options) -> dict[str
         body["repetition_penalty"] = options.repetition_penalty
     if options.scope:  # vLLM, SGLang and our own server: no prefix is shared between salts
         body["cache_salt"] = options.scope
-    if any(message.sections for message in messages):  # our own server's; others ignore it
+    if not dialect and any(message.sections for message in messages):  # our own server's; others ignore it
         body["section_ends"] = [list(message.sections) for message in messages]
-    if options.ids:  # our own server's; others ignore it
-        body["citation_ids"] = list(options.ids)
-    if options.openings:
-        body["openings"] = list(options.openings)
-    return body
+    return body | _form(options, dialect)
+
+
+def _form(options: Options, dialect: str) -> dict[str, Any]:
+    """The form of the text, as the server knows it: in the words of ours, which others ignore, or its own."""
+    if dialect and (options.ids or options.openings):
+        return DIALECTS[dialect](pattern(options.ids, options.openings))
+    told = {"citation_ids": options.ids, "openings": options.openings}
+    return {name: list(texts) for name, texts in told.items() if texts and not dialect}
