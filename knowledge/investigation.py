@@ -61,7 +61,8 @@ class Investigation:
             return Plan.of(made.data["plan"])
         plan = subquestions.plan(self._run.question, sorted(self._documents()))
         labels = "; ".join(part.label for part in plan.parts)
-        self._note("plan", f"Plan ({plan.shape}): {labels}", plan=plan.told())
+        told = f"Plan ({plan.shape}): {labels}. {plan.caution}".strip()
+        self._note("plan", told, plan=plan.told())
         return plan
 
     def is_late(self) -> bool:
@@ -91,13 +92,13 @@ class Investigation:
         sections = report.compose(plan, found, gaps)
         if settings.RUN_GENERATOR and found:
             sections = [*self._summary([row for _, row in found]), *sections]
-        late = LATE if self.is_late() else ""
-        told = f"Quotes: {len(found)}. Sub-questions without any: {len(gaps)}." + (f" {late}" if late else "")
+        note = " ".join(filter(None, [plan.caution, LATE if self.is_late() else ""]))
+        told = f"Quotes: {len(found)}. Sub-questions without any: {len(gaps)}. {note}".strip()
         with transaction.atomic():
             self._note("done", told)
             if not self._all_there([row for _, row in found]):
-                sections, late = [], traces.SOURCE_DELETED
-            Run.objects.filter(pk=self._run.pk).update(report=sections, note=late)
+                sections, note = [], traces.SOURCE_DELETED
+            Run.objects.filter(pk=self._run.pk).update(report=sections, note=note)
             self._run.add(time.monotonic() - self._started, self._model, self._usage)
 
     def _all_there(self, rows: Sequence[Finding]) -> bool:
@@ -173,7 +174,7 @@ class Investigation:
         return found, [place for place in range(len(plan.parts)) if looked.get(place) != "finding"]
 
     def _summary(self, rows: Sequence[Finding]) -> list[dict[str, Any]]:
-        """What the generator makes of the quotes, each sentence checked against them."""
+        """What the generator makes of the quotes, each sentence once and checked against them."""
         read = rows[:MOST_IN_SUMMARY]
         units = [Unit(row.number, row.start, row.end) for row in read]
         checker = Checker(
@@ -187,7 +188,7 @@ class Investigation:
         except InferenceError as error:
             self._note("problem", f"No summary could be written. {error}")
             return []
-        claims = [span.of(text) for span in sentences.split(text)]
+        claims = dict.fromkeys(span.of(text) for span in sentences.split(text))
         checked = [(without_markers(claim), checker.support(claim)) for claim in claims]
         return [report.written([(said, found.unit if found else None) for said, found in checked if said])]
 
@@ -196,7 +197,8 @@ class Investigation:
             prompts.Source(_title(row), marked(row.quote, row.start, [unit]))
             for row, unit in zip(read, units, strict=True)
         ]
-        said = prompts.messages([], [prompts.Turn(sources, [], self._run.question)])
+        keys = [f"[{unit.id}] {row.quote}" for row, unit in zip(read, units, strict=True)]
+        said = prompts.messages([], [prompts.Turn(sources, keys, self._run.question)])
         options = Options(
             max_tokens=settings.ANSWER_TOKENS,
             deadline_seconds=settings.ANSWER_SECONDS,

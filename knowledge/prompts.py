@@ -87,5 +87,6 @@ def _asked(turn: Turn) -> str:
 def _pointed(turn: Turn) -> str:
     """Most key sentences stand in the sources too; naming them again is what makes a small model use them."""
     key = "".join(f"- {' '.join(sentence.split())}\n" for sentence in turn.key_sentences)
+    pointed = f"The most relevant sentences are:\n{key}\n" if key else ""
     earlier = f"Earlier question: {turn.earlier}\n" if turn.earlier else ""
-    return f"The most relevant sentences are:\n{key}\n{earlier}Question: {turn.question}"
+    return f"{pointed}{earlier}Question: {turn.question}"

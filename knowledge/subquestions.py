@@ -35,13 +35,24 @@ class Part:
 class Plan:
     shape: Shape
     parts: list[Part]
+    left_out: int = 0  # sub-questions beyond the most, which are not looked for
 
     def told(self) -> dict[str, Any]:
         return asdict(self)
 
     @classmethod
     def of(cls, told: dict[str, Any]) -> "Plan":
-        return cls(Shape(told["shape"]), [Part(**part) for part in told["parts"]])
+        return cls(Shape(told["shape"]), [Part(**part) for part in told["parts"]], told.get("left_out", 0))
+
+    @property
+    def caution(self) -> str:
+        """What to say where not everything is looked for; "" where it is."""
+        more = f"{self.left_out} more sub-question{'' if self.left_out == 1 else 's'}"
+        return (
+            f"{more} were left out: there are {MOST} at most. Ask for them by themselves."
+            if self.left_out
+            else ""
+        )
 
 
 _TIME = re.compile(
@@ -87,9 +98,13 @@ def plan(question: str, documents: Sequence[str]) -> Plan:
         return found
     if _LIST.search(plain):
         topic = _ITEM.sub("", _LIST.sub("", plain)).strip() or plain
-        return Plan(Shape.LIST, [Part(topic, plain), *_each_item(topic)][:MOST])
+        return _bounded(Shape.LIST, [Part(topic, plain), *_each_item(topic)])
     questions = [each.strip() for each in re.split(r"\?\s+", plain) if each.strip()]
-    return Plan(Shape.ANSWER, [Part(each, each) for each in questions[:MOST]])
+    return _bounded(Shape.ANSWER, [Part(each, each) for each in questions])
+
+
+def _bounded(shape: Shape, parts: list[Part]) -> Plan:
+    return Plan(shape, parts[:MOST], max(0, len(parts) - MOST))
 
 
 def rephrased(query: str) -> str:
@@ -121,7 +136,7 @@ def _across(plain: str, documents: Sequence[str]) -> Plan | None:
     rest = plain[match.end() :]
     aspect = _ASPECT.search(rest)
     what = aspect["what"] if aspect else _ITEM.sub("", match["before"] or "") or plain
-    return Plan(Shape.COMPARE, [Part(path, what, path) for path in documents[:MOST]])
+    return _bounded(Shape.COMPARE, [Part(path, what, path) for path in documents])
 
 
 def _compared(plain: str, documents: Sequence[str]) -> Plan | None:
@@ -134,7 +149,7 @@ def _compared(plain: str, documents: Sequence[str]) -> Plan | None:
     if aspect and not what:
         two, what = two[: aspect.start()], aspect["what"]
     things = [thing for each in (said["one"], _SAYING.sub("", two)) for thing in _things(each, documents)]
-    return Plan(Shape.COMPARE, [_part(thing, what, documents) for thing in things[:MOST]])
+    return _bounded(Shape.COMPARE, [_part(thing, what, documents) for thing in things])
 
 
 def _things(said: str, documents: Sequence[str]) -> list[str]:
