@@ -1,12 +1,12 @@
 """Sources that differ: quotes of two documents that say the same thing with another date or amount."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol
-from uuid import UUID
 
 from knowledge import facts, highlight
+from knowledge.models import Citation
 
 KINDS = ("date", "money", "percent", "time")  # other numbers are too often those of clauses
 LEAST_ALIKE = 0.4  # of the words of the shorter quote, without its values, that the other has too
@@ -29,7 +29,11 @@ class Difference:
     values: tuple[str, str]
 
 
-def among(quotes: Sequence[tuple[UUID, Quoted]]) -> list[Difference]:
+def of(citations: Iterable[Citation]) -> list[Difference]:
+    return among([(row.version.document_id, row) for row in citations])
+
+
+def among(quotes: Sequence[tuple[Hashable, Quoted]]) -> list[Difference]:
     """The pairs that differ; each quote comes with the document that it is from."""
     pairs = combinations(quotes, 2)
     return [

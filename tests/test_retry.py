@@ -89,13 +89,13 @@ def sent(case: People, path: str, body: dict, headers: dict[str, str] | None = N
     return async_to_sync(call)()
 
 
-def asking(case: People) -> dict[str, tuple[str, dict]]:
+def asking(case: People, question: str = QUESTION) -> dict[str, tuple[str, dict]]:
     """The doors where an answer comes in one piece."""
     matter = str(case.matter.pk)
-    call = {"name": "ask", "arguments": {"matter_id": matter, "question": QUESTION}}
-    chat = {"model": f"matter:{matter}", "messages": [{"role": "user", "content": QUESTION}]}
+    call = {"name": "ask", "arguments": {"matter_id": matter, "question": question}}
+    chat = {"model": f"matter:{matter}", "messages": [{"role": "user", "content": question}]}
     return {
-        "rest": (f"/api/v1/matters/{matter}/ask", {"question": QUESTION}),
+        "rest": (f"/api/v1/matters/{matter}/ask", {"question": question}),
         "chat": ("/v1/chat/completions", chat),
         "mcp": ("/mcp", {"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": call}),
     }

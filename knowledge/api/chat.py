@@ -14,9 +14,10 @@ from ninja import Query, Router, Schema
 from pydantic import Field
 
 from inference.errors import InferenceError
-from knowledge import access, answers, callers, markdown, streams, writing
+from knowledge import access, answers, callers, differences, markdown, streams, writing
 from knowledge.api import cursors, idempotency
 from knowledge.api.auth import person_of, watch
+from knowledge.api.differing import DifferenceOut
 from knowledge.api.problems import problem
 from knowledge.draft import Event, told
 from knowledge.models import Answer, Citation, Matter
@@ -87,6 +88,7 @@ class ChatOut(Schema):
     model: str
     choices: list[ChatChoiceOut]
     citations: list[dict[str, Any]] = Field(description="Document, page, span and verbatim quote of each.")
+    differences: list[DifferenceOut] = Field(description="Where these differ.")
 
 
 @router.get("/models", response=ModelsOut, summary="Your matters, as models")
@@ -141,7 +143,8 @@ def _model(matter: Matter) -> ModelOut:
 
 
 def _whole(answer: Answer, model: str) -> ChatOut:
-    cited = [told(row) for row in answer.citations.select_related("version__document")]
+    rows = list(answer.citations.select_related("version__document"))
+    cited = [told(row) for row in rows]
     said = [_sentence(row, row["citations"]) for row in answer.sentences]
     content = _caution(answer) + (" ".join(said) + _sources(cited) or answer.reason)
     message = ChatMessageOut(role="assistant", content=content)
@@ -153,6 +156,7 @@ def _whole(answer: Answer, model: str) -> ChatOut:
         model=model,
         choices=[choice],
         citations=cited,
+        differences=[DifferenceOut.of(found) for found in differences.of(rows)],
     )
 
 
@@ -176,7 +180,21 @@ def _sources(cited: list[dict[str, Any]]) -> str:
         markdown.plain(f"[{row['number']}] {row['document']}, {at(row['page_label'])}: “{row['quote']}”")
         for row in cited
     ]
-    return "\n\nSources:\n" + "\n".join(lines)
+    return _differences(cited) + "\n\nSources:\n" + "\n".join(lines)
+
+
+def _differences(cited: list[dict[str, Any]]) -> str:
+    lines = [
+        markdown.plain(f"[{each.one}] says “{each.values[0]}”, [{each.other}] “{each.values[1]}”.")
+        for each in differences.among([(row["document_id"], _Quote(row)) for row in cited])
+    ]
+    return "\n\nSources differ:\n" + "\n".join(lines) if lines else ""
+
+
+class _Quote:
+    def __init__(self, row: dict[str, Any]) -> None:
+        self.number: int = row["number"]
+        self.quote: str = row["quote"]
 
 
 def _stream(answer: Answer, model: str, allowed: streams.Allowed) -> StreamingHttpResponse:

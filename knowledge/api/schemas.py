@@ -7,7 +7,8 @@ from uuid import UUID
 from ninja import Schema
 from pydantic import BaseModel, Field, StringConstraints
 
-from knowledge import documents, uploads
+from knowledge import differences, documents, uploads
+from knowledge.api.differing import DifferenceOut
 from knowledge.models import Answer, Citation, Document, Evidence, Matter, Preference, Upload, Version
 from knowledge.search import LONGEST_QUERY, Result
 from knowledge.walls import Explanation
@@ -342,6 +343,9 @@ class AnswerOut(Schema):
     )
     sentences: list[SentenceOut]
     citations: list[CitationOut]
+    differences: list[DifferenceOut] = Field(
+        [], description="Where sources differ: which of them governs is for a person to say."
+    )
     evidence: list[EvidenceOut]
     plan: PlanOut
     model: str
@@ -353,7 +357,7 @@ class AnswerOut(Schema):
 
     @staticmethod
     def of(row: Answer) -> "AnswerOut":
-        citations = row.citations.select_related("version__document")
+        citations = list(row.citations.select_related("version__document"))
         evidence = row.evidence.select_related("version__document")
         return AnswerOut(
             id=row.pk,
@@ -365,6 +369,7 @@ class AnswerOut(Schema):
             caution=row.caution,
             sentences=[SentenceOut(**sentence) for sentence in row.sentences],
             citations=[CitationOut.of(citation) for citation in citations],
+            differences=[DifferenceOut.of(found) for found in differences.of(citations)],
             evidence=[EvidenceOut.of(read) for read in evidence],
             plan=PlanOut(**row.plan),
             model=row.model,

@@ -75,14 +75,21 @@ class Sentence(Shape):
     cut: bool = False  # half a sentence, where the answer stopped
 
 
+class Difference(Shape):
+    citations: tuple[int, int]  # numbers of two that say the same thing with another value
+    values: tuple[str, str]  # what each of them says
+
+
 class Answer(Shape):
     id: UUID
     matter_id: UUID
     question: str
     state: str
     reason: str
+    caution: str = ""  # the quotes may not answer the question
     sentences: list[Sentence]
     citations: list[Citation]
+    differences: list[Difference] = []
     model: str
     created: datetime
 

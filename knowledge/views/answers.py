@@ -107,7 +107,7 @@ def _shown(request: HttpRequest, answer: Answer) -> dict[str, Any]:
         "holds": answer.state != Answer.State.DONE or _holds(answer),
         "quoted": quoted.pieces(cited),
         "by_ocr": _by_ocr(cited),
-        "differences": differences.among([(row.version.document_id, row) for row in cited]),
+        "differences": differences.of(cited),
         "readings": _readings(answer),
         "notes": _notes(answer),
         "wishes": dict(wishes.values_list("document", "kind")),
