@@ -70,8 +70,7 @@ def _asked(scope: Any, version: Any, question: str) -> tuple[list[str], str]:
     from knowledge import generations, quotes, reading, search
 
     passages = [row.passage for row in search.retrieve(scope, question, RESULTS)]
-    embedder = generations.embedder(generations.current())
-    quoted = [quote.text for quote in quotes.best(embedder, question, passages)]
+    quoted = [quote.text for quote in quotes.best(generations.current(), question, passages)]
     plan = reading.Shelf(passages).plan(settings.CONTEXT_TOKENS)
     text = version.text()
     parts = [text] if plan.full else [text[part.start : part.end] for part in plan.passages]

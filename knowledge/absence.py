@@ -4,22 +4,15 @@ It proves nothing: a clause may be worded in no usual way. So it is said beside 
 kept back. How often it is right: docs/answers.md.
 """
 
-import re
 from collections.abc import Collection, Iterable, Iterator
-from dataclasses import replace
 from uuid import UUID
 
 from inference.embedder import Embedder
-from knowledge import access, names, topics
+from knowledge import access, topics
 from knowledge.access import Scope
-from knowledge.clauses import Clause
 from knowledge.models import Generation, Passage
 
 DOCUMENTS = 3  # quotes from more say that no document is meant
-SURELY = 0.7  # “when was the agreement signed” is 0.69 like “expiration date”
-_LEAD = re.compile(r"^(?:what|which|how|who|when|where)\s+(?:is|are|was|were)\s+(?:the\s+)?", re.IGNORECASE)
-_ROLE = r"specified|provided|included|designated|granted|required|assigned|contained"
-_TAIL = re.compile(rf"\s+(?:(?:{_ROLE})\s+)?(?:in|under|for|of|by)\s+(?:this|the)\s+\w+$", re.IGNORECASE)
 
 
 def unworded(scope: Scope, embedder: Embedder, question: str, quoted: Iterable[Passage]) -> str:
@@ -30,17 +23,10 @@ def unworded(scope: Scope, embedder: Embedder, question: str, quoted: Iterable[P
     versions = {passage.version_id for passage in quoted}
     if len(versions) > DOCUMENTS:
         return ""
-    kinds = _kinds(embedder, question)
+    kinds = topics.asked(embedder, question)
     if not kinds or any(kind.is_worded_in(text) for text in _texts(scope, versions) for kind in kinds):
         return ""
     return kinds[0].names[0]
-
-
-def _kinds(embedder: Embedder, question: str) -> list[Clause]:
-    """Those that may be asked for, the likeliest first."""
-    topic = topics.of(names.rest(question))
-    bare = _TAIL.sub("", _LEAD.sub("", topic.text)) or topic.text
-    return topics.clauses_like(embedder, replace(topic, text=bare), SURELY)
 
 
 def _texts(scope: Scope, versions: Collection[UUID]) -> Iterator[str]:

@@ -82,10 +82,10 @@ def _together(follows: Answer, question: str) -> str:
 
 
 def _quotes(question: str, follows: Answer | None, passages: Sequence[Passage]) -> list[quotes.Quote]:
-    embedder = generations.embedder(generations.current())
-    found = quotes.best(embedder, question, passages)
+    generation = generations.current()
+    found = quotes.best(generation, question, passages)
     if not found and follows is not None:
-        found = quotes.best(embedder, _together(follows, question), passages)
+        found = quotes.best(generation, _together(follows, question), passages)
     return found
 
 

@@ -134,7 +134,7 @@ class Investigation:
         reach = RESULTS if plan.shape in {Shape.LIST, Shape.CHRONOLOGY} else quotes.PASSAGES
         found: list[quotes.Quote] = []
         for begin in range(0, min(reach, len(passages)), quotes.PASSAGES):
-            found += quotes.best(self._embedder, query, passages[begin : begin + quotes.PASSAGES])
+            found += quotes.best(generations.current(), query, passages[begin : begin + quotes.PASSAGES])
         return found
 
     def _other_words(self, query: str) -> str:

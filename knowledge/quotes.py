@@ -11,9 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from inference.embedder import Embedder
-from knowledge import furniture, highlight, kinds, sentences
-from knowledge.models import Passage
+from knowledge import adapter, furniture, generations, highlight, kinds, names, sentences, topics
+from knowledge.clauses import plainly
+from knowledge.models import Generation, Passage
 
 PASSAGES = 12  # how many passages are looked through
 QUOTES = 4  # how many sentences are shown at most
@@ -21,9 +21,11 @@ FROM_ONE_DOCUMENT = 3
 SHORTEST = 20  # characters
 LEAST_WORDS, LEAST_WORDS_IN_CAPITALS = 5, 8
 # Likeness in meaning; share of the question's words in the sentence, in its passage; rank of the passage.
-MEANING, WORDS, AROUND, RANK = 0.5, 0.2, 0.2, 0.1
+MEANING, WORDS, AROUND, RANK = 0.5, 0.2, 0.15, 0.15
 KIND, KIND_RELEVANCE = 0.1, 0.1
-# Relevance leaves place and surroundings out: below this the best sentence answers another question.
+WORDED = 0.15  # like the kind of clause that is asked for
+# Relevance leaves place, surroundings and what was learned out: below this the best sentence answers another
+# question.
 RELEVANCE_MEANING, RELEVANT = 0.7, 0.32
 WORTH_SHOWING = 0.6  # of the best score
 _LEADERS = re.compile(r"\.{5,}|(?:\. ){5,}")
@@ -38,7 +40,7 @@ class Quote:
     start: int
     end: int
     text: str
-    score: float  # 0 to 1, and up to KIND more
+    score: float  # 0 to 1, and up to KIND + WORDED more
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,12 @@ class _Candidate:
         return self.span.of(self.passage.text)
 
 
-def best(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list[Quote]:
+def best(generation: Generation, question: str, passages: Sequence[Passage]) -> list[Quote]:
     """The sentences worth quoting, best first; empty when nothing relevant was found."""
     candidates = _candidates(passages)
     if not candidates:
         return []
-    meaning = embedder.embed_passages([candidate.words for candidate in candidates]) @ embedder.embed_query(
-        question
-    )
+    meaning, learned = _likeness(generation, question, candidates)
     words = _shares(question, candidates, [candidate.words for candidate in candidates])
     told = _told(question, candidates)
     relevance = RELEVANCE_MEANING * meaning + (1 - RELEVANCE_MEANING) * words + KIND_RELEVANCE * told
@@ -68,8 +68,8 @@ def best(embedder: Embedder, question: str, passages: Sequence[Passage]) -> list
         return []
     around = _shares(question, candidates, [candidate.passage.text for candidate in candidates])
     rank = np.array([1 / (1 + candidate.rank / 2) for candidate in candidates])
-    scores = MEANING * meaning + WORDS * words + AROUND * around + RANK * rank + KIND * told
-    return _choose(candidates, scores)
+    scores = MEANING * learned + WORDS * words + AROUND * around + RANK * rank + KIND * told
+    return _choose(candidates, scores + WORDED * _worded(generation, question, candidates))
 
 
 def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
@@ -101,6 +101,26 @@ def _is_contents(text: str) -> bool:
     lines = [line for line in text.splitlines() if line.strip()]
     entries = [line for line in lines if _ENTRY.search(line)]
     return bool(_LEADERS.search(text)) or (len(lines) > 1 and len(entries) > len(lines) / 2)
+
+
+def _likeness(
+    generation: Generation, question: str, candidates: Sequence[_Candidate]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """How near each is in meaning: to the question, and to what search looks for in the documents, (N,) each.
+
+    The second is without the names of documents, and moved towards how contracts say it.
+    """
+    embedder = generations.embedder(generation)
+    vectors = embedder.embed_passages([candidate.words for candidate in candidates])
+    asked = adapter.adapted(embedder.embed_query(names.rest(question)), generation)
+    return vectors @ embedder.embed_query(question), vectors @ asked
+
+
+def _worded(generation: Generation, question: str, candidates: Sequence[_Candidate]) -> NDArray[np.float64]:
+    """1 for each that is worded like the kind of clause asked for, (N,)."""
+    asked = topics.asked(generations.embedder(generation), question)
+    plain = [plainly(candidate.words) for candidate in candidates]
+    return np.array([float(any(kind.is_worded(text) for kind in asked)) for text in plain])
 
 
 def _shares(question: str, candidates: Sequence[_Candidate], texts: Sequence[str]) -> NDArray[np.float64]:

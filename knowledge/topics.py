@@ -1,17 +1,18 @@
 """What a question to many documents is about: its topic, the names in it, and the kind of clause."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from inference.embedder import Embedder
-from knowledge import clauses
+from knowledge import clauses, names
 from knowledge.clauses import Clause, plainly
 
 LIKE = 0.6  # cosine from which on a topic is that kind of clause
+SURELY = 0.7  # “when was the agreement signed” is 0.69 like “expiration date”
 ABOUT_AS_LIKE = 0.1  # below the nearest kind; any of them may be meant
 NEAR_LAW = 90  # characters within which a place stands with the law it names
 
@@ -33,6 +34,9 @@ _YES_NO = re.compile(
     rf"(?:{_DOCUMENTS}\s+)?(?:contain|include|have|provide\s+for)?\s*(?:(?:an?|any)\s+)?",
     re.IGNORECASE,
 )
+_LEAD = re.compile(r"^(?:what|which|how|who|when|where)\s+(?:is|are|was|were)\s+(?:the\s+)?", re.IGNORECASE)
+_ROLE = r"specified|provided|included|designated|granted|required|assigned|contained"
+_TAIL = re.compile(rf"\s+(?:(?:{_ROLE})\s+)?(?:in|under|for|of|by)\s+(?:this|the)\s+\w+$", re.IGNORECASE)
 _NAME = re.compile(r"\b[A-Z][\w&.'’-]*[a-z][\w.'’-]*(?:\s+(?:of\s+)?[A-Z][\w&.'’-]*)*")
 _LAW = re.compile(r"\blaws?\b|\bgovern", re.IGNORECASE)
 
@@ -63,14 +67,14 @@ def of(question: str) -> Topic:
     rest = _YES_NO.sub("", plain) if rest == plain else _RELATION.sub("", rest)
     text = rest or plain
     # The first word of a question is written with a capital anyhow.
-    names = [match.group() for match in _NAME.finditer(text) if match.start() or rest != plain]
-    return Topic(text, tuple(_proper(text, names)), bool(_LAW.search(text)))
+    named = [match.group() for match in _NAME.finditer(text) if match.start() or rest != plain]
+    return Topic(text, tuple(_proper(text, named)), bool(_LAW.search(text)))
 
 
-def _proper(text: str, names: list[str]) -> list[str]:
+def _proper(text: str, named: list[str]) -> list[str]:
     """In “Ontario, Canada” the second only says where the first is."""
     kept: list[str] = []
-    for name in names:
+    for name in named:
         before = text[: text.index(name)].rstrip()
         if not (kept and before.endswith(",")):
             kept.append(plainly(name))
@@ -80,6 +84,13 @@ def _proper(text: str, names: list[str]) -> list[str]:
 def clause(embedder: Embedder, topic: Topic) -> Clause | None:
     """The kind of clause that is asked for, if it is one that we know."""
     return next(iter(clauses_like(embedder, topic)), None)
+
+
+def asked(embedder: Embedder, question: str) -> list[Clause]:
+    """The kinds of clauses that a question to documents surely asks for, the likeliest first."""
+    topic = of(names.rest(question))
+    bare = _TAIL.sub("", _LEAD.sub("", topic.text)) or topic.text
+    return clauses_like(embedder, replace(topic, text=bare), SURELY)
 
 
 def clauses_like(embedder: Embedder, topic: Topic, surely: float = LIKE) -> list[Clause]:

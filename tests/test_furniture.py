@@ -5,8 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ingestion import pages
-from knowledge import furniture, quoted, quotes
-from knowledge.engines import embedder
+from knowledge import furniture, generations, quoted, quotes
 from knowledge.models import Answer, Citation, Document, Matter, Page, Passage, Version
 from knowledge.pins import Texts
 
@@ -89,7 +88,7 @@ def test_a_sentence_across_a_page_is_one_sentence(version):
 def test_quotes_are_sought_without_what_stands_between_the_pages(version):
     end = WHOLE.index("2. The rent")
     passage = Passage(version=version, start=0, end=end, page_first=1, page_last=2, text=WHOLE[:end])
-    found = quotes.best(embedder(), "When may the tenant end the lease early?", [passage])
+    found = quotes.best(generations.current(), "When may the tenant end the lease early?", [passage])
     assert found[0].text.startswith(CROSSING)
     assert found[0].text == WHOLE[found[0].start : found[0].end]  # word for word, with all that stands there
     assert not any(quote.text.startswith(("Page", "Draft")) for quote in found)

@@ -3,7 +3,6 @@
 import pytest
 
 from knowledge import access, generations, kinds, quotes, search
-from knowledge.engines import embedder
 from knowledge.models import Document, Matter, Passage, Version
 from tests.test_routing import add
 
@@ -81,7 +80,10 @@ def test_what_has_the_kind_of_value_asked_for_is_quoted_first(version):
     told = "The arbitrators shall hear the dispute only on Thursdays after the harvest festival."
     text = f"The trial by jury is waived by both of the parties. {told} Costs follow the event."
     passage = Passage(version=version, start=0, end=len(text), page_first=1, page_last=1, text=text)
-    assert quotes.best(embedder(), "On which weekday may the tribunal sit?", [passage])[0].text == told
+    assert (
+        quotes.best(generations.current(), "On which weekday may the tribunal sit?", [passage])[0].text
+        == told
+    )
 
 
 def test_a_passage_with_the_weekday_asked_for_is_found_before_those_that_sound_like_it(people):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from knowledge import quotes
+from knowledge import generations, names, quotes
+from knowledge.models import Document, Matter, Passage, Version
 
 
 @pytest.mark.parametrize(
@@ -31,3 +32,43 @@ def test_a_statement_is_no_title(text, is_one):
 )
 def test_a_table_of_contents_is_not_quoted(text, is_one):
     assert quotes._is_contents(text) is is_one
+
+
+@pytest.fixture
+def passage(db) -> Passage:
+    document = Document.objects.create(matter=Matter.objects.create(name="m"), path="supply.txt")
+    version = Version.objects.create(document=document, number=1, size=1)
+    text = (
+        "The liability of the board for its own decisions is a question of company law. "
+        "In no event shall the aggregate of all amounts due exceed the fees paid in the year before. "
+        "The supplier shall deliver the goods to the warehouse of the buyer in Rotterdam at its own cost."
+    )
+    return Passage(version=version, start=0, end=len(text), page_first=1, page_last=1, text=text)
+
+
+def test_a_sentence_worded_like_the_clause_asked_for_is_quoted_first(passage, monkeypatch):
+    """Though another one has more of the question's words."""
+    passage.text = passage.text.replace("aggregate of all amounts due", "aggregate liability of either party")
+    question = "What does it say about the limitation of liability of the board?"
+    [first, *_] = quotes.best(generations.current(), question, [passage])
+    assert first.text.startswith("In no event shall")
+    monkeypatch.setattr(quotes, "WORDED", 0.0)
+    [first, *_] = quotes.best(generations.current(), question, [passage])
+    assert first.text.startswith("The liability of the board")
+
+
+def test_the_names_of_documents_do_not_decide_which_sentence_is_quoted(passage, monkeypatch):
+    """The sentence with the parties' names says nothing about what is asked."""
+    passage.text = (
+        "This supply agreement is made between Northwind Grain Limited and Harbour Mills Limited of Leith. "
+        "Sacks that are torn or wet on arrival go back at the expense of the party that filled them."
+    )
+    asked = "who pays for returned sacks?"
+    question = (
+        f"Consider the Supply Agreement between Northwind Grain Limited and Harbour Mills Limited; {asked}"
+    )
+    [first, *_] = quotes.best(generations.current(), question, [passage])
+    assert first.text.startswith("Sacks")
+    monkeypatch.setattr(names, "rest", lambda text: text)
+    [first, *_] = quotes.best(generations.current(), question, [passage])
+    assert first.text.startswith("This supply agreement")
