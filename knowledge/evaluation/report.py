@@ -155,6 +155,8 @@ MEASURES: dict[str, Measure] = {
     **{f"recall@{k}x500": _within(metrics.recall, k) for k in KS},
     **{f"hit@{k}": _first(metrics.hit, k) for k in KS},
     "mrr": lambda trial: metrics.reciprocal_rank(trial.found, trial.gold),
+    "quoted_first": lambda trial: metrics.hit(trial.asked.quoted[:1], trial.gold),
+    "quoted": lambda trial: metrics.hit(trial.asked.quoted, trial.gold),
     "ndcg@10": _ndcg,
     **UNANSWERED,
 }
@@ -176,6 +178,8 @@ COLUMNS = (
     ("wrong@8", "wrong_document@8"),
     ("hit@8", "hit@8"),
     ("MRR", "mrr"),
+    ("Q@1", "quoted_first"),
+    ("Q@4", "quoted"),
     ("nDCG@5", "ndcg@5"),
     ("nDCG@10", "ndcg@10"),
     ("asked", "asked_back"),

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
-from knowledge import choices, search
+from knowledge import choices, generations, quotes, search
 from knowledge.access import Person, scope_for
 from knowledge.evaluation import questions
 from knowledge.evaluation.alignment import aligned
 from knowledge.evaluation.metrics import Span
 from knowledge.evaluation.questions import Question, QuestionSet
-from knowledge.models import Document, Matter, Version
+from knowledge.models import Document, Matter, Passage, Version
 from knowledge.ranking import Weights
 
 Ask = Callable[[str, Collection[str]], "Asked"]  # of a text, inside these files; none: inside all
@@ -28,6 +28,7 @@ class Asked:
     found: tuple[Span, ...]  # best first
     milliseconds: float  # of the search alone
     offered: tuple[str, ...] = ()
+    quoted: tuple[Span, ...] = ()  # the sentences an answer would show, best first
 
 
 @dataclass(frozen=True)
@@ -111,13 +112,19 @@ class Asker:
         started = time.perf_counter()
         results = search.retrieve(scope, text, RESULTS, weights=self._weights)
         milliseconds = 1000 * (time.perf_counter() - started)
-        offered = choices.of(scope, text, [result.passage for result in results])
-        found = tuple(_span(result) for result in results)
-        return Asked(found, milliseconds, tuple(document.path for document in offered))
+        passages = [result.passage for result in results]
+        offered = choices.of(scope, text, passages)
+        quoted = quotes.best(generations.current(), text, passages)
+        return Asked(
+            tuple(_span(passage, passage.start, passage.end) for passage in passages),
+            milliseconds,
+            tuple(document.path for document in offered),
+            tuple(_span(quote.passage, quote.start, quote.end) for quote in quoted),
+        )
 
 
-def _span(result: search.Result) -> Span:
-    return Span(result.passage.version.document.path, result.passage.start, result.passage.end)
+def _span(passage: Passage, start: int, end: int) -> Span:
+    return Span(passage.version.document.path, start, end)
 
 
 def _official(path: Path, read: str) -> str:

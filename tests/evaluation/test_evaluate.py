@@ -43,6 +43,7 @@ def test_a_set_is_taken_in_asked_reported_and_thrown_away(tmp_path):
     assert figures["recall@64"]["value"] == 1
     assert figures["wrong_document@1"]["value"] == 0
     assert 0 < figures["precision@1"]["value"] < 1
+    assert figures["quoted_first"]["value"] == figures["quoted"]["value"] == 1
     assert made["chosen document", "all"]["figures"]["wrong_document@8"]["value"] == 0
     assert figures["asked_back"]["value"] == 0
     assert "Cohere" in (out / "mini.svg").read_text()
