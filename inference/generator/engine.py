@@ -6,8 +6,10 @@ being read, first come first served; so a long read does not stall the answers b
 
 import time
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from threading import Condition, Thread, main_thread
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -206,7 +208,10 @@ class Engine:
         elif len(writing) == 1:
             self._costs.add(fed, took)
         for running, rows, draft in zip(batch, logits, drafts, strict=True):
-            self._take(running, rows, draft)
+            try:
+                self._take(running, rows, draft)
+            except torch.OutOfMemoryError:  # the others are not to lose their tokens by it
+                self._finish(running, Unavailable(NO_MEMORY, RETRY_SECONDS))
 
     def _to_read(self, most: int) -> list[tuple[Running, int]]:
         """Those whose prompts go on in this step, first come first served, and how many tokens of each."""
@@ -220,22 +225,35 @@ class Engine:
 
     def _relieve(self) -> None:
         """Without what is remembered there may be room; with nothing to give, the newest request goes."""
-        if not self.memory.shrink() and self._running:
+        if not self._give_back() and self._running:
             self._finish(self._running[-1], Unavailable(NO_MEMORY, RETRY_SECONDS))
+
+    def _give_back(self) -> bool:
+        """What is remembered. False: there was nothing."""
+        gave: bool = self.memory.shrink()
         if self.reader.model.device.type == "cuda":
             torch.cuda.empty_cache()
+        return gave
 
     def _take(self, running: Running, rows: Tensor, draft: list[int]) -> None:
         keeps = not running.written and not running.request.is_forgotten
         if keeps:
-            self.memory.passed(running.state, running.request.ids)
+            self._remember(self.memory.passed, running.state, running.request.ids)
         if running.is_reading:
             return
         ended = running.take(rows, draft, self.ends)
         if keeps:  # after the first token was handed over: nobody waits for this
-            self.memory.share(running.state, running.request.ids, min(running.request.limit, ROOM))
+            room = min(running.request.limit, ROOM)
+            self._remember(self.memory.share, running.state, running.request.ids, room)
         if ended:
             self._finish(running)
+
+    def _remember(self, keep: Callable[..., None], *given: Any) -> None:
+        """Without memory for it nothing is remembered; the answer goes on."""
+        try:
+            keep(*given)
+        except torch.OutOfMemoryError:
+            self._give_back()
 
     def _finish(self, running: Running, error: BaseException | None = None) -> None:
         self._running.remove(running)

@@ -76,13 +76,14 @@ class Prefixes(Generic[P]):
         node.pins += 1
         path = self._path(node)
         reached = self._roots[scope]
-        for step in path:
-            if not self._bring_home(scope, step):
-                break
-            reached = step
-        if reached is not node:
+        try:
+            for step in path:
+                if not self._bring_home(scope, step):
+                    break
+                reached = step
+        finally:  # also where the device has no memory for it
             node.pins -= 1
-            reached.pins += 1
+        reached.pins += 1
         kept = path[: path.index(reached) + 1] if reached in path else []
         return reached, [step.segment for step in kept if step.segment is not None]
 

@@ -140,10 +140,10 @@ class State:
     def seal(self, room: int) -> Segment:
         """The rows of its own become a segment that others can share; `room` new rows follow."""
         segment = Segment(self._own[:, :, :, : self.filled])
+        self.make_room(room)  # first: where there is no memory for it, all stays as it is
         self.shared.append(segment)
         self.before += self.filled
         self.filled = 0
-        self.make_room(room)
         return segment
 
     def own(self) -> Segment:
