@@ -3,7 +3,7 @@
 import json
 import math
 import ssl
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from functools import cache
 from typing import Any
@@ -13,6 +13,7 @@ import httpx
 
 from inference.errors import BadReply, ContextTooLong, InferenceError, Unavailable
 
+LONGEST_LINE = 1 << 20  # bytes of one event of a stream
 LONGEST_WAIT = 86_400.0  # seconds
 LONGEST_REASON = 300  # characters of the server's own words shown to people
 # Servers differ in their wording: OpenAI's code, the phrases of vLLM, SGLang and Ollama.
@@ -118,6 +119,18 @@ def request(
         response = client.request(method, path, json=body)
     raise_for_status(response)
     return parse(response.content, host_of(url))
+
+
+async def lines(response: httpx.Response) -> AsyncIterator[str]:
+    """Of a reply that is read while it comes. Raises BadReply where one has no end."""
+    begun = b""
+    async for part in response.aiter_bytes():
+        *whole, begun = (begun + part).split(b"\n")
+        for line in whole:
+            yield line.decode(errors="replace").rstrip("\r")
+        if len(begun) > LONGEST_LINE:
+            raise BadReply(f"The inference server at {response.url.netloc.decode()} sent a line without end.")
+    yield begun.decode(errors="replace")
 
 
 def models(client: httpx.Client) -> list[dict[str, Any]]:

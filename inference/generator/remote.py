@@ -23,6 +23,8 @@ DEFAULT_WINDOW = 8192
 FORGET_PATH = "/v1/cache/forget"
 FORGET_SECONDS = 5.0
 UNKNOWN_STATUSES = {404, 405, 501}  # what servers say to an address that they do not know
+NO_TEXT = re.compile("[\x00\ud800-\udfff]")  # no database takes these
+COUNTS = range(1 << 31)  # of tokens
 LETTERS = re.compile(r"[A-Za-z ]")
 LETTERS_PER_TOKEN = 3
 TOKENS_PER_FOREIGN_CHARACTER = 2
@@ -130,7 +132,7 @@ class RemoteGenerator:
     async def _pieces(self, response: httpx.Response, stream: Pumped) -> AsyncIterator[str]:
         """The text of each event. A reply without its end is an error, lest half an answer pass for one."""
         finished = False
-        async for line in response.aiter_lines():
+        async for line in wire.lines(response):
             data = line.removeprefix("data:").strip() if line.startswith("data:") else ""
             if data == "[DONE]":
                 return
@@ -150,9 +152,9 @@ class RemoteGenerator:
     def _parsed(self, data: str) -> dict[str, Any]:
         """An event, unless it tells an error."""
         event = wire.parse(data, self._host)
-        if "error" not in event:
+        error = event.get("error")
+        if not error:
             return event
-        error = event["error"]
         code = error.get("code") if isinstance(error, dict) else None
         told = wire.without_key(data, str(self._options["headers"].get("Authorization", "")))
         raise wire.problem(self._host, code if isinstance(code, int) else 503, told)
@@ -164,7 +166,7 @@ class RemoteGenerator:
             if not choices:  # the closing event with the usage
                 return "", ""
             text = (choices[0].get("delta") or {}).get("content") or ""
-            return str(text), str(choices[0].get("finish_reason") or "")
+            return NO_TEXT.sub("\N{REPLACEMENT CHARACTER}", text), str(choices[0].get("finish_reason") or "")
         except (KeyError, TypeError, AttributeError, IndexError) as error:
             raise BadReply(f"The inference server at {self._host} sent an event without text.") from error
 
@@ -181,7 +183,7 @@ def _usage(event: dict[str, Any]) -> dict[str, int]:
         "cached_tokens": cached,
         "written_tokens": told.get("completion_tokens"),
     }
-    return {name: count for name, count in known.items() if isinstance(count, int)}
+    return {name: count for name, count in known.items() if isinstance(count, int) and count in COUNTS}
 
 
 def _body(model: str, messages: Sequence[Message], options: Options, dialect: str) -> dict[str, Any]:
