@@ -22,7 +22,7 @@ from knowledge.quotes import Quote
 from knowledge.streams import give_back_connection
 
 PASSAGES = 40  # of a document that is too long, the closest ones that the plan chooses from
-BABBLE = 40  # characters behind a word that decides
+BABBLE = 40  # characters behind what decides it, after which the rest is not waited for
 SAID = re.compile(r"\W*(yes|no|undecided)\b", re.IGNORECASE)
 VALUES = {"yes": Verdict.Value.YES, "no": Verdict.Value.NO, "undecided": Verdict.Value.UNDECIDED}
 WHOLE, IN_PART = "the whole document", "those passages of the document that there was room for"
@@ -55,6 +55,7 @@ class _Prompt:
     messages: list[Message]
     reads: list[Read]
     texts: Texts
+    checker: Checker
     is_whole: bool
 
 
@@ -83,7 +84,7 @@ def ask(
     except InferenceError as error:
         seconds = time.monotonic() - started
         return Opinion(Verdict.Value.UNDECIDED, FAILED.format(error), seconds=seconds)
-    value, pins, what = _understood(said, question, prompt)
+    value, pins, what = _understood(said, prompt)
     note = f"The generator {model} read {WHOLE if prompt.is_whole else IN_PART} ({_told(usage)}) and {what}."
     return Opinion(value, note, pins, model, usage, time.monotonic() - started)
 
@@ -102,7 +103,7 @@ def _prompt(version: Version, question: str, keys: Sequence[Quote], closest: Seq
     is_whole = any(row.kind == Evidence.Kind.FULL for row in rows)
     documents, passages = (sources, []) if is_whole else ([], sources)
     messages = prompts.verdict(documents, prompts.Turn(passages, pointed, question))
-    return _Prompt(messages, reads, texts, is_whole)
+    return _Prompt(messages, reads, texts, Checker(reads, question=question), is_whole)
 
 
 def _said(version: Version, prompt: _Prompt, cancelled: Callable[[], bool]) -> tuple[str, Usage]:
@@ -119,11 +120,26 @@ def _said(version: Version, prompt: _Prompt, cancelled: Callable[[], bool]) -> t
     try:
         for piece in stream:
             said += piece
-            if len(said) > BABBLE and _value(said) != Verdict.Value.YES:
+            if _is_enough(said, prompt.checker):
                 break
     finally:
         stream.close()
     return sentences.whole(said)[0] if stream.usage.is_cut else said, stream.usage
+
+
+def _is_enough(said: str, checker: Checker) -> bool:
+    """Whether it goes on behind what decides it, or has left the document; a good model ends by itself."""
+    if len(said) <= BABBLE or _value(said) != Verdict.Value.YES:
+        return len(said) > BABBLE
+    wrote = _behind(said)
+    complete = [span for span in sentences.split(wrote) if span.end <= len(wrote) - BABBLE]
+    is_carried = any(checker.support(span.of(wrote)) for span in complete)
+    return is_carried or len(complete) >= settings.UNSUPPORTED_SENTENCES
+
+
+def _behind(said: str) -> str:
+    """What was written behind the yes."""
+    return SAID.sub("", said, count=1).lstrip(":.,; \n")
 
 
 def _value(said: str) -> Verdict.Value | None:
@@ -131,24 +147,22 @@ def _value(said: str) -> Verdict.Value | None:
     return VALUES[match[1].lower()] if match else None
 
 
-def _understood(said: str, question: str, prompt: _Prompt) -> tuple[Verdict.Value, dict[Pin, float], str]:
+def _understood(said: str, prompt: _Prompt) -> tuple[Verdict.Value, dict[Pin, float], str]:
     """The verdict, the sentences that carry it, and how it is told."""
     value = _value(said)
     if value is None:
         return Verdict.Value.UNDECIDED, {}, UNCLEAR
     if value != Verdict.Value.YES:
         return value, {}, SAYS[value]
-    pins = _pins(said, question, prompt)
+    pins = _pins(_behind(said), prompt)
     return (value, pins, SAYS[value]) if pins else (Verdict.Value.UNDECIDED, {}, UNCARRIED)
 
 
-def _pins(said: str, question: str, prompt: _Prompt) -> dict[Pin, float]:
-    """The places that say word for word what stands behind the yes, each once."""
-    checker = Checker(prompt.reads, question=question)
-    wrote = SAID.sub("", said, count=1).lstrip(":.,; \n")
+def _pins(wrote: str, prompt: _Prompt) -> dict[Pin, float]:
+    """The places that say it word for word, each once."""
     found: dict[Pin, float] = {}
     for span in sentences.split(wrote):
-        support = checker.support(span.of(wrote))
+        support = prompt.checker.support(span.of(wrote))
         if support:
             pin = prompt.texts.pin(support.version_id, support.start, support.end, support.quote)
             found |= {pin: support.score} if pin else {}

@@ -4,11 +4,12 @@ import csv
 import io
 import threading
 from dataclasses import replace
+from itertools import chain, repeat
 
 import pytest
 from django.db import connection
 from django.test import Client
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from inference.errors import Cancelled
 from ingestion import pipeline
@@ -188,6 +189,18 @@ def test_a_no_says_whose_it_is_and_shows_what_came_closest(people, judge):
     page = signed_in(people.reader).get(f"/runs/{verdict.run_id}/").content.decode()
     assert "judge was asked too" in page
     assert verdict.note in page
+
+
+@pytest.mark.parametrize(
+    ("begins", "value"), [("No. ", "no"), (f"Yes: {WAIT} ", "yes"), ("Yes: It is so, I think. ", "undecided")]
+)
+def test_a_model_that_goes_on_and_on_is_not_waited_for(people, judge, settings, begins, value):
+    settings.ANSWER_SECONDS = 30
+    endless = chain([piece(begins)], repeat(piece("There is more to say about this. ")))
+    with replying(lambda: StreamingResponse(endless, media_type="text/event-stream")) as url:
+        judge(url)
+        verdict = letter(done(people))
+    assert (verdict.value, verdict.model) == (value, "judge")
 
 
 @pytest.mark.parametrize(
