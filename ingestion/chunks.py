@@ -15,23 +15,14 @@ from typing import Any, Protocol
 from llama_index.core.node_parser import NodeParser
 from llama_index.core.schema import BaseNode, Document, TextNode
 
+from knowledge import headings
+
 # What opens a clause, at the start of a line: "ARTICLE 5", "Section 5.2", "5.2", "(a)", "# Title", "WHEREAS".
 _CLAUSE = re.compile(
     r"(?:ARTICLE|Article|SECTION|Section|SCHEDULE|Schedule|EXHIBIT|Exhibit|ANNEX|Annex|PART|Part)\s+[\dIVXLA-Z]"
     r"|\d{1,3}(?:\.\d{1,3}){0,4}\.?\s+\S|#{1,6}\s|WHEREAS\b|NOW,? THEREFORE\b|§+\s*\d"
 )
-_HEADING = re.compile(
-    r"(?P<mark>#{1,6}\s+|(?:ARTICLE|Article|SECTION|Section|SCHEDULE|Schedule|EXHIBIT|Exhibit|ANNEX|Annex)\s+"
-    r"[\dIVXLA-Z]+|\d{1,3}(?:\.\d{1,3}){0,3}\.?\s+)?(?P<title>.*)"
-)
-# "Schedule 4, the Buyer shall": a line of a sentence that speaks of a part, not the heading of one.
-_MENTION = re.compile(
-    r"(?:ARTICLE|Article|SECTION|Section|SCHEDULE|Schedule|EXHIBIT|Exhibit|ANNEX|Annex)\s+(?:[\d.]+|[IVXL]+|[A-Z])\b"
-    r"(?:,|\)|\s+(?:of|to|in|and|or|for|with|by|as|on|is|are|was|has|have|shall|will|may|must|does|do|which|that"
-    r"|above|below|hereof|hereto|applies|apply|provides|says|states)\b)"
-)
 _SENTENCE_END = re.compile(r"[.;!?:]['\"”’)]*\s")
-LONGEST_HEADING = 90
 DEEPEST = 3
 LEAST_SHARE = 4  # a passage that a heading ends early has at least this part of the size
 
@@ -103,15 +94,15 @@ class ClauseParser(NodeParser):
         return [made for node in nodes for made in self._cut(node.get_content())]
 
     def _cut(self, text: str) -> Iterator[BaseNode]:
-        headings: list[str] = []
+        above: list[str] = []
         for start, end in _merged(text, _clauses(text), self.size):
             lines = [line for line in text[start:end].split("\n") if line.strip()]
-            opening = list(takewhile(_is_heading, map(str.strip, lines)))
+            opening = list(takewhile(headings.is_heading, map(str.strip, lines)))
             for line in opening:  # a passage that opens with its headings stands under them
-                _follow(headings, line)
-            path = " › ".join(headings[-DEEPEST:])
+                headings.follow(above, line)
+            path = " › ".join(above[-DEEPEST:])
             for line in lines[len(opening) :]:
-                _follow(headings, line)
+                headings.follow(above, line)
             for left, right in self._pieces(text, start, end):
                 yield TextNode(
                     text=text[left:right],
@@ -178,48 +169,13 @@ def _is_landmark(clause: str) -> bool:
 
 
 def _is_major(text: str, start: int) -> bool:
-    line = text[start : start + LONGEST_HEADING + 1].split("\n", 1)[0]
+    line = text[start : start + headings.LONGEST + 1].split("\n", 1)[0]
     return bool(
         re.match(
             r"(?:ARTICLE|SECTION|SCHEDULE|EXHIBIT|ANNEX|Article|Schedule|Exhibit|Annex)\s+[\dIVXLA-Z]+\b|#{1,2}\s",
             line,
         )
     )
-
-
-def _follow(headings: list[str], line: str) -> None:
-    """Keep the path of headings up to date with this line."""
-    title = line.strip()
-    if not _is_heading(title):
-        return
-    level = _level(title)
-    while headings and _level(headings[-1]) >= level:
-        headings.pop()
-    headings.append(title.lstrip("# ").strip())
-
-
-def _is_heading(line: str) -> bool:
-    if not 3 <= len(line) <= LONGEST_HEADING or line.endswith((",", ";", "-")):
-        return False
-    found = _HEADING.match(line)
-    mark, title = (found.group("mark"), found.group("title")) if found else (None, line)
-    letters = [char for char in title if char.isalpha()]
-    if mark and mark.startswith("#"):
-        return True
-    if mark and not mark[0].isdigit():
-        return not title.endswith(".") and not _MENTION.match(line)
-    capital = bool(letters) and all(char.isupper() for char in letters)
-    if mark:
-        return len(title) <= 60 and bool(letters) and title[0].isupper() and not title.endswith((".", ":"))
-    return capital and 4 <= len(letters) <= 60 and not line.endswith(".")
-
-
-def _level(title: str) -> int:
-    number = re.match(r"\d{1,3}(?:\.\d{1,3})*", title)
-    if number:
-        return 2 + number.group().count(".")
-    hashes = re.match(r"#+", title)
-    return len(hashes.group()) if hashes else 1
 
 
 def _border(text: str, least: int, most: int) -> int:

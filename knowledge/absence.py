@@ -1,4 +1,4 @@
-"""A kind of clause that is asked for, and that no sentence of the quoted documents is worded like.
+"""A kind of clause that is asked for, and that nothing in the quoted documents is worded like.
 
 It proves nothing: a clause may be worded in no usual way. So it is said beside the quotes, and nothing is
 kept back. How often it is right: docs/answers.md.
@@ -8,8 +8,9 @@ from collections.abc import Collection, Iterable, Iterator
 from uuid import UUID
 
 from inference.embedder import Embedder
-from knowledge import access, topics
+from knowledge import access, headings, topics
 from knowledge.access import Scope
+from knowledge.clauses import Clause, plainly
 from knowledge.models import Generation, Passage
 
 DOCUMENTS = 3  # quotes from more say that no document is meant
@@ -18,15 +19,20 @@ DOCUMENTS = 3  # quotes from more say that no document is meant
 def unworded(scope: Scope, embedder: Embedder, question: str, quoted: Iterable[Passage]) -> str:
     """What the kind of clause is called, where none of the documents quoted has a sentence worded like one.
 
-    "" where one has, where no kind of clause is asked for that we know, and where no document is meant.
+    "" where one has, or a heading has its name (an amendment may say only which figure replaces which), where
+    no kind of clause is asked for that we know, and where no document is meant.
     """
     versions = {passage.version_id for passage in quoted}
     if len(versions) > DOCUMENTS:
         return ""
     kinds = topics.asked(embedder, question)
-    if not kinds or any(kind.is_worded_in(text) for text in _texts(scope, versions) for kind in kinds):
+    if not kinds or any(_is_about(kind, text) for text in _texts(scope, versions) for kind in kinds):
         return ""
     return kinds[0].names[0]
+
+
+def _is_about(kind: Clause, text: str) -> bool:
+    return kind.is_worded_in(text) or any(kind.is_named(plainly(line)) for line in headings.of(text))
 
 
 def _texts(scope: Scope, versions: Collection[UUID]) -> Iterator[str]:

@@ -19,6 +19,10 @@ class Clause:
     wording: re.Pattern[str]
     denial: re.Pattern[str] | None
 
+    def is_named(self, plain: str) -> bool:
+        """Whether a heading, made plain, has one of its names."""
+        return any(name in plain for name in self.names)
+
     def is_worded(self, plain: str) -> bool:
         """Whether this text, made plain, is worded like the clause."""
         return bool(self.wording.search(plain)) and not self.is_denied(plain)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from knowledge import adapter, furniture, generations, highlight, kinds, names, sentences, topics
+from knowledge import adapter, furniture, generations, headings, highlight, kinds, names, sentences, topics
 from knowledge.clauses import plainly
 from knowledge.models import Generation, Passage
 
@@ -23,7 +23,7 @@ LEAST_WORDS, LEAST_WORDS_IN_CAPITALS = 5, 8
 # Likeness in meaning; share of the question's words in the sentence, in its passage; rank of the passage.
 MEANING, WORDS, AROUND, RANK = 0.5, 0.2, 0.15, 0.15
 KIND, KIND_RELEVANCE = 0.1, 0.1
-WORDED = 0.15  # like the kind of clause that is asked for
+WORDED = 0.15  # like the kind of clause that is asked for, or under a heading with its name
 # Relevance leaves place, surroundings and what was learned out: below this the best sentence answers another
 # question.
 RELEVANCE_MEANING, RELEVANT = 0.7, 0.32
@@ -53,6 +53,12 @@ class _Candidate:
     @property
     def text(self) -> str:
         return self.span.of(self.passage.text)
+
+    @property
+    def heading(self) -> str:
+        """The nearest above it."""
+        before = self.passage.text[: self.span.start]
+        return [self.passage.heading.split(" › ")[-1], *headings.of(before)][-1]
 
 
 def best(generation: Generation, question: str, passages: Sequence[Passage]) -> list[Quote]:
@@ -117,10 +123,15 @@ def _likeness(
 
 
 def _worded(generation: Generation, question: str, candidates: Sequence[_Candidate]) -> NDArray[np.float64]:
-    """1 for each that is worded like the kind of clause asked for, (N,)."""
+    """1 for each that is worded like the kind of clause asked for, or stands under its name, (N,).
+
+    An amendment may say only which figure replaces which.
+    """
     asked = topics.asked(generations.embedder(generation), question)
-    plain = [plainly(candidate.words) for candidate in candidates]
-    return np.array([float(any(kind.is_worded(text) for kind in asked)) for text in plain])
+    said = [(plainly(candidate.words), plainly(candidate.heading)) for candidate in candidates]
+    return np.array(
+        [float(any(kind.is_worded(text) or kind.is_named(above) for kind in asked)) for text, above in said]
+    )
 
 
 def _shares(question: str, candidates: Sequence[_Candidate], texts: Sequence[str]) -> NDArray[np.float64]:

@@ -62,6 +62,17 @@ def test_nothing_is_said_where_it_is_there_or_where_no_kind_of_clause_is_asked_f
     assert unworded(case, question) == ""
 
 
+def test_nothing_is_said_of_an_amendment_whose_heading_names_the_clause(case):
+    """It may say only which figure replaces which."""
+    change = "1.1 In clause 14.2 “twenty-five per cent” is replaced by “forty-five per cent”.\n"
+    question = "What is the limitation of liability after the amendment?"
+    add(case, "amendment.txt", "1. Amendments\n\n" + change)
+    [amendment] = case.matter.documents.filter(path="amendment.txt")
+    assert unworded(case, question, [amendment.pk]) == "cap on liability"
+    add(case, "amendment.txt", "1. Amendments\n\nThese are they.\n\n2. Limitation of liability\n\n" + change)
+    assert unworded(case, question, [amendment.pk]) == ""
+
+
 def test_nothing_is_said_where_no_document_is_meant(case):
     for number in range(absence.DOCUMENTS):
         add(case, f"other {number}.txt", SUPPLY.replace("2021", f"201{number}"))

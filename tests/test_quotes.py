@@ -57,6 +57,21 @@ def test_a_sentence_worded_like_the_clause_asked_for_is_quoted_first(passage, mo
     assert first.text.startswith("The liability of the board")
 
 
+def test_a_sentence_under_the_name_of_the_clause_asked_for_is_quoted_first(passage, monkeypatch):
+    """Of an amendment, which says only which figure replaces which."""
+    passage.text = (
+        "2. Delivery\n\n2.3 The Supplier’s liability for damages for delay after that date is unchanged.\n\n"
+        "3. Limitation of liability\n\n3.1 In section 14.2, the words “twenty-five per cent (25%) of the "
+        "Contract Price” are replaced by “forty-five per cent (45%) of the Contract Price”.\n"
+    )
+    question = "What share of the Contract Price is the limitation of liability?"
+    [first, *_] = quotes.best(generations.current(), question, [passage])
+    assert first.text.startswith("3.1 In section 14.2")
+    monkeypatch.setattr(quotes, "WORDED", 0.0)
+    [first, *_] = quotes.best(generations.current(), question, [passage])
+    assert first.text.startswith("2.3 The Supplier")
+
+
 def test_the_names_of_documents_do_not_decide_which_sentence_is_quoted(passage, monkeypatch):
     """The sentence with the parties' names says nothing about what is asked."""
     passage.text = (
