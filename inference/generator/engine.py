@@ -67,7 +67,7 @@ class Engine:
     @property
     def keeps_states(self) -> bool:
         """Whether it makes a difference where the sections of a prompt end."""
-        return isinstance(self.memory, Snapshots)
+        return isinstance(self.memory, Snapshots) and self.memory.has_states
 
     @property
     def is_idle(self) -> bool:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import pad
 from transformers import DynamicCache, PreTrainedModel
 from transformers.cache_utils import (
     DummyLayer,
@@ -91,7 +92,8 @@ class Layout:
         self._rows = list(_places(cache, GROWS, ("keys", "values")))
         self._windows = list(_places(cache, SLIDES, ("keys", "values")))
         self._states = list(_places(cache, RECURS, ("conv_states", "recurrent_states")))
-        self._like = [_found(cache, place) for place in (*self._rows, *self._windows, *self._states)]
+        places = (*self._rows, *self._windows, *self._states)
+        self._like = [_found(cache, place).to("meta") for place in places]
         self.row_bytes = sum(_found(cache, place).nbytes for place in self._rows) // len(BEGINNING)
         self.state_bytes = sum(_found(cache, place).nbytes for place in self._states)
         for place in self._windows:
@@ -140,7 +142,7 @@ class Layout:
 
     def taken(self, cache: DynamicCache, length: int) -> Stretch:
         """All of the cache's tokens."""
-        return Stretch(self.rows(cache), self.state(cache), length)
+        return Stretch([_whole(row) for row in self.rows(cache)], self.state(cache), length)
 
     def fits(self, stretch: Stretch) -> bool:
         """Whether these can be the tensors of this model."""
@@ -163,6 +165,29 @@ class Layout:
             self.put(cache, rows, state, sum(len(stretch) for stretch in stretches))
         return cache
 
+    @property
+    def can_join(self) -> bool:
+        """Whether caches can stand side by side; of sliding windows some would not be full yet."""
+        return not self._windows and not self.unknown
+
+    def joined(self, caches: Sequence[DynamicCache], lengths: Sequence[int]) -> DynamicCache:
+        """One for all, whose rows end together."""
+        longest = max(lengths)
+        columns = zip(*(self.rows(cache) for cache in caches), strict=True)
+        padded = ([pad(row, (0, 0, longest - row.shape[2], 0)) for row in column] for column in columns)
+        rows = [torch.cat(column) for column in padded]
+        states = zip(*([_found(cache, place) for place in self._states] for cache in caches), strict=True)
+        together = self.empty()
+        self.put(together, rows, [torch.cat(state) for state in states], longest)
+        return together
+
+    def part(self, together: DynamicCache, caches: Sequence[DynamicCache], lengths: Sequence[int]) -> None:
+        """The caches take what is theirs; as views."""
+        for at, (cache, length) in enumerate(zip(caches, lengths, strict=True)):
+            rows = [row[at : at + 1, :, row.shape[2] - length :] for row in self.rows(together)]
+            state = [_found(together, place)[at : at + 1] for place in self._states]
+            self.put(cache, rows, state, length)
+
     def rewind(self, cache: DynamicCache, state: Sequence[Tensor], length: int) -> None:
         """To its first tokens, where it stood at `state`. Takes no memory."""
         self.put(cache, [row[:, :, :length] for row in self.rows(cache)], state, length)
@@ -183,6 +208,11 @@ class Layout:
 
 def _sizes(tensor: Tensor, grows: bool) -> list[int]:  # noqa: FBT001  of one call
     return [size for axis, size in enumerate(tensor.shape) if axis != 2 or not grows]
+
+
+def _whole(row: Tensor) -> Tensor:
+    """Without the memory of others beside it."""
+    return row if row.untyped_storage().nbytes() == row.nbytes else row.clone()
 
 
 def _argument(model: PreTrainedModel) -> str:

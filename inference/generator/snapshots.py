@@ -113,6 +113,11 @@ class Snapshots:
     def bytes(self) -> int:
         return sum(self.prefixes.bytes.values())
 
+    @property
+    def has_states(self) -> bool:
+        """Without any a sequence can go on from anywhere."""
+        return self._layout.state_bytes > 0
+
     def open(self, scope: str, ids: Sequence[int], sections: Sequence[int] = ()) -> PlainState:
         """From the last state that is known of the beginning; the last token is always left to feed."""
         tokens = tokens_of(ids[:-1])
@@ -133,7 +138,7 @@ class Snapshots:
         return [found]
 
     def _stops(self, known: int, end: int, sections: Sequence[int], shared: int) -> list[int]:
-        if not self._layout.state_bytes:  # it can go on from anywhere
+        if not self.has_states:
             return [end]
         # The same prompt, asked again, needs a state before its last token; a short one is not worth a step.
         last = end if end in sections or end - known < APART else end - 1
@@ -142,7 +147,7 @@ class Snapshots:
     def stop_at(self, state: PlainState, at: int) -> None:
         """Another prompt, which waits for this one, goes on otherwise behind so many tokens."""
         is_near = any(at - LEAST < stop <= at for stop in state.stops)
-        if self._layout.state_bytes and at > len(state) and not is_near:
+        if self.has_states and at > len(state) and not is_near:
             state.stops = sorted([*state.stops, at])
 
     def passed(self, state: PlainState, ids: Sequence[int]) -> None:

@@ -17,7 +17,7 @@ from inference.errors import ModelMissing
 from inference.generator import GeneratorConfig, Message, Options, open_generator
 from inference.generator.engine import Engine, Limits
 from inference.generator.layout import Layout, Stretch
-from inference.generator.plain import PlainReader
+from inference.generator.plain import PlainReader, PlainState
 from inference.generator.prefixes import tokens_of
 from inference.generator.reader import Feed
 from inference.generator.request import Request
@@ -314,3 +314,34 @@ def remembered(tokens):
 def counted(tree):
     nodes = list(tree._nodes())
     return {home: sum(node.bytes for node in nodes if node.is_home == home) for home in (True, False)}
+
+
+@pytest.mark.parametrize("kind", ["kimi_linear", *OTHERS])
+def test_answers_written_together_are_those_written_alone(kind):
+    """In one batch, where the model writes the same in it: tried when it is loaded."""
+    layers = {"num_hidden_layers": len(OTHERS.get(kind, {}).get("layer_types", KINDS))}
+    config = KIMI if kind == "kimi_linear" else AutoConfig.for_model(kind, **SMALL | layers | OTHERS[kind])
+    engine, plain = pair(config)
+    calls = []
+    engine.reader.model.register_forward_hook(lambda *_: calls.append(1))
+    asked = [prompt(20 + 13 * i, seed=20 + i) for i in range(8)]
+    running = [ask(engine, ids, 25) for ids in asked]
+    assert [request.tokens() for request in running] == [reference(plain, ids, 25) for ids in asked]
+    assert (len(calls) < 8 * 25) == (kind not in {"gpt_oss", "mamba2"})
+    again = [ask(engine, [*ids, 5], 3) for ids in asked]  # from what was remembered of the batch
+    assert [request.tokens() for request in again] == [reference(plain, [*ids, 5], 3) for ids in asked]
+
+
+def test_caches_come_back_from_a_batch_as_they_were(kimi):
+    """And what is taken of one does not hold the memory of the others."""
+    reader, layout = kimi[0].reader, kimi[0].reader.layout
+    lengths = [5, 20]
+    states = [PlainState("", layout.empty(), 0) for _ in lengths]
+    reader.step([Feed(state, prompt(n), 1) for state, n in zip(states, lengths, strict=True)], list)
+    caches = [state.cache for state in states]
+    before = [layout.taken(cache, n) for cache, n in zip(caches, lengths, strict=True)]
+    layout.part(layout.joined(caches, lengths), caches, lengths)
+    after = [layout.taken(cache, n) for cache, n in zip(caches, lengths, strict=True)]
+    for one, other in zip(before, after, strict=True):
+        assert all(map(torch.equal, (*one.rows, *one.state), (*other.rows, *other.state)))
+        assert all(row.untyped_storage().nbytes() == row.nbytes for row in other.rows)
