@@ -11,6 +11,7 @@ BENCHMARKS = {
     "generation": "bench.generation",
     "gpu": "bench.gpu",
     "needles": "bench.needles",
+    "opinions": "bench.opinions",
     "reading": "bench.reading",
     "runs": "bench.runs",
     "search": "bench.search",

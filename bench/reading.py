@@ -35,7 +35,7 @@ def measure() -> list[Figure]:
         with service_over(contracts):
             return _figures("contracts", _matter("Contracts"), _contract_questions())
     with tempfile.TemporaryDirectory(prefix="pincite-bench-") as directory, service_over(directory):
-        return _figures("demo case file", _demo_matter(), _demo_questions())
+        return _figures("demo case file", demo_matter(), _demo_questions())
 
 
 @contextmanager
@@ -101,7 +101,7 @@ def _matter(name: str) -> Any:
     return Matter.objects.get(name=name)
 
 
-def _demo_matter() -> Any:
+def demo_matter() -> Any:
     from django.contrib.auth.models import User
 
     from ingestion import pipeline
