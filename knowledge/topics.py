@@ -83,14 +83,17 @@ def _proper(text: str, named: list[str]) -> list[str]:
 
 def clause(embedder: Embedder, topic: Topic) -> Clause | None:
     """The kind of clause that is asked for, if it is one that we know."""
-    return next(iter(clauses_like(embedder, topic)), None)
+    return next(iter(clauses_like(embedder, _bare(topic))), None)
 
 
 def asked(embedder: Embedder, question: str) -> list[Clause]:
     """The kinds of clauses that a question to documents surely asks for, the likeliest first."""
-    topic = of(names.rest(question))
-    bare = _TAIL.sub("", _LEAD.sub("", topic.text)) or topic.text
-    return clauses_like(embedder, replace(topic, text=bare), SURELY)
+    return clauses_like(embedder, _bare(of(names.rest(question))), SURELY)
+
+
+def _bare(topic: Topic) -> Topic:
+    """Without “what is the …” and “… for this contract”, which make it like other kinds of clauses too."""
+    return replace(topic, text=_TAIL.sub("", _LEAD.sub("", topic.text)) or topic.text)
 
 
 def clauses_like(embedder: Embedder, topic: Topic, surely: float = LIKE) -> list[Clause]:

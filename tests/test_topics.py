@@ -48,6 +48,12 @@ def test_a_name_must_stand_in_the_sentence_and_a_state_beside_its_law():
             "Licensee shall not contest the validity of the Marks.",
             "Nothing is said about marks.",
         ),
+        (
+            "What is the governing law for this contract?",
+            "governing law",
+            "This Agreement is governed by the laws of Ontario.",
+            "The laws of Ontario oblige nobody to sign.",
+        ),
     ],
 )
 def test_a_question_finds_its_kind_of_clause_and_the_kind_its_wordings(question, name, worded, denied):
