@@ -2,16 +2,13 @@
 
 import csv
 import io
-import threading
 from dataclasses import replace
 from itertools import chain, repeat
 
 import pytest
-from django.db import connection
 from django.test import Client
-from starlette.responses import JSONResponse, StreamingResponse
+from starlette.responses import StreamingResponse
 
-from inference.errors import Cancelled
 from ingestion import pipeline
 from knowledge import (
     access,
@@ -20,7 +17,6 @@ from knowledge import (
     documents,
     engines,
     exhaustive,
-    jobs,
     opinions,
     runs,
     selection,
@@ -28,10 +24,9 @@ from knowledge import (
 )
 from knowledge.models import Run, Verdict, Version
 from tests.conftest import make_people
-from tests.inference.conftest import serving, wait_for
-from tests.inference.test_remote import END, Silent, closed_port, events, piece, replying
+from tests.inference.test_remote import END, events, piece, replying
 from tests.test_generations import work_off
-from tests.test_runs import begun, said, signed_in
+from tests.test_runs import begun, signed_in
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -224,77 +219,6 @@ def test_of_a_document_that_was_read_in_part_a_no_is_none(people, judge):
     assert verdict.value == "undecided"
     assert "says no" in verdict.note
     assert exhaustive.IN_PART in verdict.note
-
-
-# --- When it fails -------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    "reply",
-    [
-        events("data: nonsense\n\n"),
-        events(piece("Yes: The crane")),  # and then the line breaks off
-        lambda: JSONResponse({"error": {"message": "CUDA out of memory"}}, 500),
-        lambda: JSONResponse({"error": {"message": "Too many requests"}}, 429),
-    ],
-)
-def test_a_generator_that_fails_leaves_the_document_open_and_the_run_goes_on(people, judge, reply):
-    with replying(reply) as url:
-        judge(url)
-        verdict = letter(done(people))
-    assert (verdict.value, verdict.model) == ("undecided", "")
-    assert verdict.note.startswith("The generator was asked and did not answer: ")
-    assert quotes(verdict) == [COST]
-
-
-def test_so_does_one_that_is_down_and_one_that_is_too_slow(people, judge, settings):
-    judge(closed_port())
-    assert "did not answer" in letter(done(people)).note
-    settings.ANSWER_SECONDS = 0.3
-    with serving(Silent()) as url:
-        judge(url)
-        assert "longer than 0.3 seconds" in letter(done(people)).note
-
-
-def test_a_run_that_is_stopped_while_the_generator_thinks_is_left_at_once(people, judge, monkeypatch):
-    monkeypatch.setattr(jobs, "BEAT_SECONDS", 0.1)
-    silent = Silent()
-    with serving(silent) as url:
-        judge(url)
-        run = begun(people, DELAY)
-        lease = jobs.claim_next()
-
-        def work() -> None:
-            try:
-                pipeline.work(lease)
-            finally:
-                connection.close()
-
-        worker = threading.Thread(target=work)
-        worker.start()
-        wait_for(silent.asked.is_set, 60)
-        runs.cancel(run, people.owner)
-        worker.join(30)
-        assert not worker.is_alive()
-        wait_for(silent.left.is_set)
-    assert said(run) == {"lease.txt": "no", "letter.txt": ""}
-
-
-def test_no_connection_is_held_while_the_generator_thinks(people, judge):
-    version = people.matter.documents.get(path="letter.txt").current
-    passages = exhaustive.passages(version.document)
-    held: list[bool] = []
-
-    def look() -> bool:
-        held.append(connection.connection is not None)
-        return len(held) > 3
-
-    with serving(Silent()) as url:
-        judge(url)
-        with pytest.raises(Cancelled):
-            opinions.ask(version, DELAY, [], passages, look)
-    assert held
-    assert not any(held)
 
 
 # --- What is read --------------------------------------------------------------------------------------
