@@ -35,6 +35,7 @@ SAYS = {
 }
 UNCARRIED = "says yes, but no sentence of the document carries what it wrote"
 UNCLEAR = "says neither yes nor no"
+UNREAD = "says no, but the rest was not read"
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,8 @@ def _understood(said: str, prompt: _Prompt) -> tuple[Verdict.Value, dict[Pin, fl
     value = _value(said)
     if value is None:
         return Verdict.Value.UNDECIDED, {}, UNCLEAR
+    if value == Verdict.Value.NO and not prompt.is_whole:
+        return Verdict.Value.UNDECIDED, {}, UNREAD
     if value != Verdict.Value.YES:
         return value, {}, SAYS[value]
     pins = _pins(_behind(said), prompt)

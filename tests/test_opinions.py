@@ -236,6 +236,17 @@ def test_a_document_longer_than_the_room_is_read_by_passages_and_the_note_says_s
     assert opinions.WHOLE in letter(verdict.run).note
 
 
+def test_of_a_document_longer_than_the_room_a_no_is_none(people, judge, settings):
+    filler = "The clerk wrote down an observation about the pier and the tide.\n\n" * 90
+    add(people.matter, people.owner, "letter.txt", filler + LETTER + filler)
+    settings.RUN_TOKENS = 500
+    verdict = told(people, judge, "No.")
+    assert verdict.value == "undecided"
+    assert opinions.UNREAD in verdict.note
+    settings.RUN_TOKENS = 0
+    assert told(people, judge, "No.").value == "no"
+
+
 def test_where_no_passage_fits_it_is_not_asked(people, judge):
     judge("http://127.0.0.1:9", window=300)
     verdict = letter(done(people))
