@@ -17,7 +17,7 @@ from starlette.routing import Route
 
 from inference import protocol
 from inference.embedder import EmbedderConfig
-from inference.errors import Cancelled, InferenceError, ModelMissing, Unavailable
+from inference.errors import Cancelled, InferenceError
 from inference.generator import GeneratorConfig, Stream, Usage
 from inference.models import Models
 from inference.protocol import Chat, Refused
@@ -116,12 +116,7 @@ class Server:
         """What was read under this salt is no longer known here, in memory or on disk. Twice is as once."""
         self._check_key(request)
         salt = protocol.forgotten(protocol.parse(await _body(request)))
-        try:
-            generator = await run_in_threadpool(self._models.remembering_generator)
-        except ModelMissing as problem:  # not a 404, which says that this address is unknown
-            raise Unavailable(str(problem)) from problem
-        if generator is not None:
-            await run_in_threadpool(generator.forget, salt)
+        await run_in_threadpool(self._models.forget, salt)
         return Response(status_code=204)
 
     async def metrics(self, request: Request) -> Response:

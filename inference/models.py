@@ -5,7 +5,7 @@ from threading import Lock
 from typing import TYPE_CHECKING
 
 from inference.embedder import Embedder, EmbedderConfig, open_embedder
-from inference.generator import GeneratorConfig
+from inference.generator import GeneratorConfig, homes
 
 if TYPE_CHECKING:
     from inference.generator.local import LocalGenerator
@@ -30,10 +30,14 @@ class Models:
         """None where nothing has used it yet."""
         return self.__dict__.get("_generator")
 
-    def remembering_generator(self) -> "LocalGenerator | None":
-        """None where there can be nothing that it remembers: it was never used, and has no folder."""
+    def forget(self, scope: str) -> None:
+        """What was read for this scope is no longer known, in memory or on disk. It opens no generator."""
         with self._opening_generator:  # one that is just being opened will be used
-            return self._generator if self._generator_config.disk_cache_bytes else self.opened_generator()
+            opened = self.opened_generator()
+        if opened is not None:
+            opened.forget(scope)
+        else:
+            homes.forget(self._generator_config.disk_cache_dir, scope)
 
     @cached_property
     def _embedder(self) -> Embedder:

@@ -7,7 +7,7 @@ from uuid import UUID
 from django.conf import settings
 
 from inference.embedder import Embedder, EmbedderConfig, open_embedder
-from inference.generator import Generator, open_generator
+from inference.generator import Generator, homes, open_generator
 from knowledge.index import Index, IndexConfig, open_index, remove
 
 # cache() alone would let two threads load the same model side by side; search never waits for the generator.
@@ -38,8 +38,10 @@ def forget_matter(matter_id: UUID) -> None:
     Raises InferenceError.
     """
     is_open = _generator.cache_info().currsize > 0
-    if is_open or settings.GENERATOR.url or settings.GENERATOR.disk_cache_bytes:
+    if is_open or settings.GENERATOR.url:
         generator().forget(scope_of(matter_id))
+    else:  # no model is loaded for this
+        homes.forget(settings.GENERATOR.disk_cache_dir, scope_of(matter_id))
 
 
 def index(config: IndexConfig) -> Index:

@@ -1,7 +1,8 @@
 """What the generator remembers of a matter goes with what is deleted of it, also if its server is down then.
 
-It is told at once. The row stays, and an hourly sweep tells it again: the first time may have failed, and a
-prompt that was made before the deletion may have been read after it.
+It is told at once, unless telling it failed in the last minute. The row stays, and an hourly sweep tells it
+again: the first time may have failed, and a prompt that was made before the deletion may have been read after
+it.
 """
 
 import logging
@@ -19,6 +20,7 @@ from knowledge.models import Forgetting
 logger = logging.getLogger(__name__)
 
 OVERTAKEN = timedelta(minutes=1)  # by then every prompt made before has come to the generator
+DOWN = timedelta(minutes=1)  # so long after a failure no deletion waits for the next one
 
 
 def begin(matter_id: UUID) -> None:
@@ -28,23 +30,25 @@ def begin(matter_id: UUID) -> None:
 
 
 def sweep() -> int:
-    """Tell what is due, and return how many deletions could not be told yet.
+    """Tell everything again, and return how many deletions could not be told yet.
 
     Those that have failed most come last, and the first failure ends the round: a server that is down costs
-    one call.
+    one call. What was deleted just now is told too, and once more in the next round.
     """
-    due = Forgetting.objects.filter(created__lt=timezone.now() - OVERTAKEN).order_by("tries", "pk")
-    for matter_id in list(dict.fromkeys(due.values_list("matter_id", flat=True))):
-        rows = list(due.filter(matter_id=matter_id).values_list("pk", flat=True))
+    overtaken = timezone.now() - OVERTAKEN
+    rows = list(Forgetting.objects.order_by("tries", "pk"))
+    left = len(rows)
+    for matter_id in dict.fromkeys(row.matter_id for row in rows):
         if not _told(matter_id):
             break
-        Forgetting.objects.filter(pk__in=rows).delete()
-    return Forgetting.objects.filter(tries__gt=0).count()
+        told = [row for row in rows if row.matter_id == matter_id]
+        Forgetting.objects.filter(pk__in=[row.pk for row in told if row.created < overtaken]).delete()
+        left -= len(told)
+    return left
 
 
 def _at_once(matter_id: UUID) -> None:
-    """Where telling failed lately deletions do not wait for it."""
-    if not Forgetting.objects.filter(tries__gt=0).exists():
+    if not Forgetting.objects.filter(failed__gt=timezone.now() - DOWN).exists():
         _told(matter_id)
 
 
@@ -53,6 +57,6 @@ def _told(matter_id: UUID) -> bool:
         engines.forget_matter(matter_id)
     except InferenceError as error:
         logger.warning("The generator still remembers what was deleted of matter %s: %s", matter_id, error)
-        Forgetting.objects.filter(matter_id=matter_id).update(tries=F("tries") + 1)
+        Forgetting.objects.filter(matter_id=matter_id).update(tries=F("tries") + 1, failed=timezone.now())
         return False
     return True

@@ -1,5 +1,6 @@
 """What is deleted is gone: from results at once, from the disk after the purge, from a restored backup."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,9 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
-from inference.generator import Message
+from inference.generator import Message, homes
 from ingestion import pipeline
-from knowledge import access, answers, documents, engines, generations, matters, purge, search
+from knowledge import access, answers, documents, engines, forgetting, generations, matters, purge, search
 from knowledge.audit import triggers
 from knowledge.models import Answer, AuditEvent, Document, Finding, Matter, Passage, Run, Step
 from tests.conftest import People, make_people
@@ -105,6 +106,19 @@ def test_what_the_generator_read_of_a_matter_is_forgotten_with_a_document_of_it(
     assert cached() > 0
     documents.delete(planted.matter.documents.get(path=f"{PLANTED}.txt"))
     assert cached() == 0
+
+
+def test_a_process_without_its_model_forgets_what_is_on_the_disk(planted, settings, tmp_path):
+    settings.GENERATOR = replace(
+        settings.GENERATOR, model="/nonexistent/model", disk_cache_bytes=1 << 20, disk_cache_dir=tmp_path
+    )
+    engines.forget()
+    home = homes.home(tmp_path, engines.scope_of(planted.matter.pk))
+    home.mkdir()
+    (home / "block.safetensors").write_bytes(TEXT)
+    documents.delete(planted.matter.documents.get(path=f"{PLANTED}.txt"))
+    assert not home.exists()
+    assert forgetting.sweep() == 0
 
 
 def later(answer: Answer, *, goes_on: bool, **values: object) -> Answer:

@@ -6,7 +6,6 @@ budget the scopes give way to each other as in memory (`shares`).
 
 import json
 import os
-import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -23,6 +22,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
+from inference.generator import homes
 from inference.generator.shares import Shares
 
 MOST_JOBS = 4  # prompts waiting to be written; what comes beyond is not kept
@@ -46,7 +46,7 @@ class Files:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
 
     def home(self, scope: str) -> Path:
-        return self._folder / sha256(scope.encode()).hexdigest()[:32]
+        return homes.home(self._folder, scope)
 
     def read(self, name: Path) -> dict[str, Tensor] | None:
         try:
@@ -78,7 +78,7 @@ class Files:
         """What waits to be written for it, or is being written, is dropped with its files."""
         with self._placing:
             self._forgets[scope] += 1
-            shutil.rmtree(self.home(scope), ignore_errors=True)
+            homes.forget(self._folder, scope)
 
     def _work(self) -> None:
         try:

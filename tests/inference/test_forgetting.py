@@ -12,7 +12,7 @@ from starlette.routing import Route
 
 from inference.app import ServerConfig, build_app
 from inference.errors import InferenceError, Unavailable
-from inference.generator import Generator, GeneratorConfig, Message, Options, open_generator
+from inference.generator import Generator, GeneratorConfig, Message, Options, homes, open_generator
 from tests.inference.conftest import CACHE, KEY, serving, wait_for
 from tests.inference.test_remote import END, closed_port, piece, replying
 
@@ -85,17 +85,15 @@ def test_only_who_has_the_key_and_names_a_salt_makes_it_forget(url, remote):
     assert cached(remote, "mine") > 200
 
 
-def test_a_server_that_was_never_used_need_not_load_its_model_to_forget():
-    config = ServerConfig(generator=GeneratorConfig(model="/nonexistent/model"))
-    with serving(build_app(config)) as address:
-        open_generator(GeneratorConfig(url=address)).forget("anything")
-
-
-def test_a_server_that_cannot_open_what_it_wrote_is_no_server_that_knows_no_forgetting(tmp_path):
-    kept = {"disk_cache_bytes": 1 << 20, "disk_cache_dir": tmp_path}
-    config = ServerConfig(generator=GeneratorConfig(model="/nonexistent/model", **kept))
-    with serving(build_app(config)) as address, pytest.raises(Unavailable, match="nonexistent"):
-        open_generator(GeneratorConfig(url=address)).forget("anything")
+def test_a_server_that_was_never_used_need_not_load_its_model_to_forget(tmp_path):
+    kept, deleted = (homes.home(tmp_path, scope) for scope in ("kept", "deleted"))
+    for home in (kept, deleted):
+        home.mkdir()
+        (home / "block.safetensors").write_bytes(b"what was read before the server was started")
+    model = GeneratorConfig(model="/nonexistent/model", disk_cache_bytes=1 << 20, disk_cache_dir=tmp_path)
+    with serving(build_app(ServerConfig(generator=model))) as address:
+        open_generator(GeneratorConfig(url=address)).forget("deleted")
+    assert list(tmp_path.iterdir()) == [kept]
 
 
 @pytest.mark.parametrize("status", [404, 405, 501])
