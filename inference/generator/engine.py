@@ -7,6 +7,7 @@ being read, first come first served; so a long read does not stall the answers b
 import time
 from collections import Counter, deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from threading import Condition, Thread, main_thread
 from typing import Any
@@ -15,7 +16,7 @@ import torch
 from torch import Tensor
 from transformers import PreTrainedModel
 
-from inference.errors import Unavailable
+from inference.errors import InferenceError, Unavailable
 from inference.generator.disk import Place
 from inference.generator.draft import Costs
 from inference.generator.pace import Pace
@@ -28,6 +29,7 @@ from inference.generator.snapshots import Snapshots
 
 IDLE_SECONDS = 5.0  # then the thread ends; the next request starts another
 POLL_SECONDS = 0.1
+FORGET_SECONDS = 30.0
 MOST_GUESSING = 2  # sequences in a step that guess what comes next
 SHARED = 64  # tokens; for fewer nobody waits
 ROOM = 256  # rows for an answer at first
@@ -53,7 +55,7 @@ class Engine:
         fast = max(self.limits.alone, self.limits.fast) if self.reader.can_draft else self.limits.alone
         self._pace = Pace(self.limits.alone, fast, self.limits.beside)
         self._waiting: deque[Request] = deque()
-        self._forgotten: deque[str] = deque()  # scopes
+        self._forgotten: deque[tuple[str, Future[None]]] = deque()  # scopes, and who waits for it
         self._running: list[Running] = []
         self._changed = Condition()
         self._thread: Thread | None = None
@@ -94,21 +96,39 @@ class Engine:
                 self._thread.start()
 
     def forget(self, scope: str) -> None:
-        """Between two steps of the engine, or at once where it rests."""
+        """Between two steps of the engine, or at once where it rests; it is done when this returns.
+
+        Raises Unavailable where something stays, or where a step takes longer than one waits.
+        """
+        done: Future[None] = Future()
         with self._changed:
-            self._forgotten.append(scope)
+            self._forgotten.append((scope, done))
+            self._changed.notify()
             if self._thread is None:
                 self._forget()
+        try:
+            done.result(FORGET_SECONDS)
+        except TimeoutError as error:
+            raise Unavailable(
+                "The generator is busy; it forgets as soon as it can.", RETRY_SECONDS
+            ) from error
 
     def _forget(self) -> None:
         """What is being read or waits for it was asked before: that is not remembered either."""
         while self._forgotten:
-            scope = self._forgotten.popleft()
+            scope, done = self._forgotten.popleft()
             with self._changed:
                 asked = [*(running.request for running in self._running), *self._waiting]
             for request in asked:
                 request.is_forgotten |= request.scope == scope
-            self.memory.forget(scope)
+            try:
+                self.memory.forget(scope)
+            except InferenceError as error:
+                done.set_exception(error)
+            except Exception as error:  # noqa: BLE001  whoever asked for it is told; answers go on
+                done.set_exception(Unavailable(f"The memory failed: {error}", RETRY_SECONDS))
+            else:
+                done.set_result(None)
 
     def _work(self) -> None:
         while self._has_work():

@@ -75,7 +75,10 @@ class Files:
             pass
 
     def forget(self, scope: str) -> None:
-        """What waits to be written for it, or is being written, is dropped with its files."""
+        """What waits to be written for it, or is being written, is dropped with its files.
+
+        Raises Unavailable where a file of it stays.
+        """
         with self._placing:
             self._forgets[scope] += 1
             homes.forget(self._folder, scope)
@@ -116,7 +119,7 @@ class Files:
         held = {home: sum(state.st_size for _, state in files) for home, files in homes.items()}
         while sum(held.values()) > self._most:
             givers = shares.givers(self.home(scope).name, 0, held, self._most)
-            home = next(giver for giver in givers if homes.get(giver))
+            home = next(giver for giver, _ in givers if homes.get(giver))
             path, state = homes[home].pop()
             held[home] -= state.st_size
             with suppress(OSError):

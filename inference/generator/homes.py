@@ -4,6 +4,8 @@ import shutil
 from hashlib import sha256
 from pathlib import Path
 
+from inference.errors import Unavailable
+
 
 def home(folder: Path, scope: str) -> Path:
     """Its name tells the scope to nobody who does not know it."""
@@ -11,5 +13,10 @@ def home(folder: Path, scope: str) -> Path:
 
 
 def forget(folder: Path, scope: str) -> None:
-    """Remove what was kept for this scope; no model is needed for it."""
-    shutil.rmtree(home(folder, scope), ignore_errors=True)
+    """Remove what was kept for this scope, without a model. Raises Unavailable where a file stays."""
+    try:
+        shutil.rmtree(home(folder, scope))
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise Unavailable(f"What was read could not be forgotten: {error}") from error

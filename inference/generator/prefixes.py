@@ -5,6 +5,7 @@ each: the device, and the machine's memory behind it. Of the scope that gives wa
 longest ago goes first; what a running sequence stands on stays. Only the engine's thread touches it.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from inference.generator.shares import Shares
 
 Tokens = NDArray[np.int32]
+NO_CRUMB = 8  # of a node that gives way in part, at least so small a part of it
 
 
 class Piece(Protocol):
@@ -42,8 +44,9 @@ P = TypeVar("P", bound=Piece)
 class Node(Generic[P]):
     """A stretch of tokens behind its parent's."""
 
-    def __init__(self, tokens: Tokens, segment: P | None, parent: "Node[P] | None") -> None:
+    def __init__(self, tokens: Tokens, segment: P | None, parent: "Node[P] | None", scope: str) -> None:
         self.tokens = tokens
+        self.scope = scope
         self.segment = segment  # None only for a root
         self.parent = parent
         self.children: dict[int, Node[P]] = {}
@@ -65,6 +68,7 @@ class Prefixes(Generic[P]):
         self._most = {True: most_bytes, False: host_bytes}
         self.bytes = {True: 0, False: 0}  # on the device, behind it
         self._device = device
+        self._held: Counter[tuple[str, bool]] = Counter()  # the same by scope
         self._roots: dict[str, Node[P]] = {}
         self._clock = 0
         self._shares = shares or Shares()
@@ -108,9 +112,10 @@ class Prefixes(Generic[P]):
         part = segment if missing == len(segment) else segment.part(len(segment) - missing, len(segment))
         if not self._make_room(scope, part.bytes, is_home=True, beside=node):
             return None
-        child = Node(tokens[len(tokens) - missing :], part if part is segment else part.copy(), node)
+        own = part if part is segment else part.copy()
+        child = Node(tokens[len(tokens) - missing :], own, node, scope)
         node.children[int(child.tokens[0])] = child
-        self.bytes[True] += child.bytes
+        self._count(child, child.bytes, is_home=True)
         self._use(child)
         return child
 
@@ -122,14 +127,14 @@ class Prefixes(Generic[P]):
         self._shares.forget(scope)
         root = self._roots.pop(scope, None)
         for node in [] if root is None else list(self._below(root)):
-            self.bytes[node.is_home] -= node.bytes
+            self._count(node, -node.bytes, is_home=node.is_home)
             node.kin = {node}
 
     def shrink(self) -> bool:
         """Give back what can be given back, the device has run out of memory. False: there was nothing."""
         gave = False
         for scope in self._roots:
-            while self._evict(scope, is_home=True):
+            while self._evict(scope, self._held[scope, True], is_home=True):
                 gave = True
         return gave
 
@@ -138,7 +143,7 @@ class Prefixes(Generic[P]):
         return sum(node.pins for root in self._roots.values() for node in (root, *self._below(root)))
 
     def _walk(self, scope: str, tokens: Tokens, *, split: bool) -> Node[P]:
-        node, at = self._roots.setdefault(scope, Node(tokens[:0], None, None)), 0
+        node, at = self._roots.setdefault(scope, Node(tokens[:0], None, None, scope)), 0
         while at < len(tokens):
             child = node.children.get(int(tokens[at]))
             if child is None:
@@ -155,9 +160,9 @@ class Prefixes(Generic[P]):
         """A new node takes the first `at` tokens and becomes the parent. Nothing is copied."""
         assert node.segment is not None and node.parent is not None  # noqa: S101  only a root has neither
         before = node.bytes
-        upper = Node(node.tokens[:at], node.segment.part(0, at), node.parent)
+        upper = Node(node.tokens[:at], node.segment.part(0, at), node.parent, node.scope)
         node.segment = node.segment.part(at, len(node.segment))
-        self.bytes[node.is_home] += upper.bytes + node.bytes - before  # a scale counts for both
+        self._count(node, upper.bytes + node.bytes - before, is_home=node.is_home)  # a scale counts for both
         node.tokens = node.tokens[at:]
         upper.parent.children[int(upper.tokens[0])] = upper  # type: ignore[union-attr]  # just given
         upper.children[int(node.tokens[0])] = node
@@ -176,36 +181,60 @@ class Prefixes(Generic[P]):
         if beside is not None:
             beside.pins += 1
         try:
-            while self.bytes[is_home] + needed > self._most[is_home]:
-                if needed > self._most[is_home] or not self._give_way(scope, needed, is_home=is_home):
+            while (short := self.bytes[is_home] + needed - self._most[is_home]) > 0:
+                if needed > self._most[is_home] or not self._give_way(scope, needed, short, is_home=is_home):
                     return False
             return True
         finally:
             if beside is not None:
                 beside.pins -= 1
 
-    def _give_way(self, scope: str, needed: int, *, is_home: bool) -> bool:
-        held = {name: self._held(root, is_home=is_home) for name, root in self._roots.items()}
-        givers = self._shares.givers(scope, needed, held, self._most[is_home])
-        return any(self._evict(giver, is_home=is_home) for giver in givers)
+    def _give_way(self, scope: str, needed: int, short: int, *, is_home: bool) -> bool:
+        held = {name: self._held[name, is_home] for name in self._roots}
+        for giver, most in self._shares.givers(scope, needed, held, self._most[is_home]):
+            bound = None if giver == scope else most
+            if self._evict(giver, min(short, most), is_home=is_home, most=bound):
+                return True
+        return False
 
-    def _held(self, root: Node[P], *, is_home: bool) -> int:
-        return sum(node.bytes for node in self._below(root) if node.is_home == is_home)
+    def _evict(self, scope: str, wanted: int, *, is_home: bool, most: int | None = None) -> bool:
+        """Of a scope what was used longest ago, of at least so many bytes if there is as much.
 
-    def _evict(self, scope: str, *, is_home: bool) -> bool:
-        """Of a scope the least recently used node that nothing stands on, with nothing below on its tier."""
+        Nodes that nothing stands on, with nothing below on their tier; of one larger than `most` bytes only
+        its end. False: there is nothing.
+        """
         free = [n for n in self._below(self._roots[scope]) if n.is_home == is_home and self._is_free(n)]
-        if not free:
-            return False
-        node = min(free, key=lambda n: n.used)
+        gave = 0
+        for node in sorted(free, key=lambda n: n.used):
+            if gave >= wanted:
+                break
+            gave += self._let_go(node if most is None else self._end(node, wanted - gave, most - gave))
+        return gave > 0
+
+    def _end(self, node: Node[P], wanted: int, most: int) -> Node[P]:
+        """Of a node larger than `most` bytes only the end, and no crumb of it, for the rest is copied."""
+        if node.bytes <= most:
+            return node
+        size = min(most, max(wanted, node.bytes // NO_CRUMB))
+        kept = len(node.tokens) - max(1, size * len(node.tokens) // node.bytes)
+        if kept > 0:
+            self._split(node, kept)
+        return node
+
+    def _let_go(self, node: Node[P]) -> int:
+        """To the memory behind the device, or for good. The bytes that its tier has gained."""
         self._part_from_kin(node)
-        size = node.bytes
-        if is_home and self._make_room(scope, size, is_home=False, beside=node):
+        size, is_home = node.bytes, node.is_home
+        if is_home and self._make_room(node.scope, size, is_home=False, beside=node):
             self._move(node, is_home=False)
         else:
             self._remove(node)
-        self.bytes[is_home] -= size
-        return True
+        self._count(node, -size, is_home=is_home)
+        return size
+
+    def _count(self, node: Node[P], more: int, *, is_home: bool) -> None:
+        self.bytes[is_home] += more
+        self._held[node.scope, is_home] += more
 
     def _is_free(self, node: Node[P]) -> bool:
         """Nothing stands on it. On the device its children may be behind it; else it must be a leaf."""
@@ -217,18 +246,19 @@ class Prefixes(Generic[P]):
 
     def _remove(self, node: Node[P]) -> None:
         for below in list(self._below(node)):
-            self.bytes[below.is_home] -= below.bytes
+            self._part_from_kin(below)
+            self._count(below, -below.bytes, is_home=below.is_home)
         if node.parent is not None:
             node.parent.children.pop(int(node.tokens[0]), None)
 
     def _bring_home(self, scope: str, node: Node[P]) -> bool:
         if node.is_home:
             return True
-        self._part_from_kin(node)
         if not self._make_room(scope, node.bytes, is_home=True, beside=node):
             return False
+        self._part_from_kin(node)
         self._move(node, is_home=True)
-        self.bytes[False] -= node.bytes
+        self._count(node, -node.bytes, is_home=False)
         return True
 
     def _move(self, node: Node[P], *, is_home: bool) -> None:
@@ -236,7 +266,7 @@ class Prefixes(Generic[P]):
         assert node.segment is not None  # noqa: S101  a root is never moved
         node.segment = node.segment.moved(self._device if is_home else torch.device("cpu"))
         node.is_home = is_home
-        self.bytes[is_home] += node.bytes
+        self._count(node, node.bytes, is_home=is_home)
 
     def _part_from_kin(self, node: Node[P]) -> None:
         """Its storage is freed only when no other node is a view of it."""

@@ -23,8 +23,11 @@ class Shares:
     def forget(self, scope: str) -> None:
         self._used.pop(scope, None)
 
-    def givers(self, scope: str, needed: int, held: Mapping[str, int], budget: int) -> list[str]:
-        """Scopes that may give way for `needed` bytes of `scope`, first come first; held: bytes of each."""
+    def givers(self, scope: str, needed: int, held: Mapping[str, int], budget: int) -> list[tuple[str, int]]:
+        """Scopes that may give way for `needed` bytes of `scope`, the first first, and how many bytes each.
+
+        held: the bytes that each has.
+        """
         since = self._now() - IN_USE_SECONDS
         idle = sorted(
             (name for name in held if name != scope and self._used.get(name, since) <= since),
@@ -34,4 +37,6 @@ class Shares:
         wanted[scope] = held.get(scope, 0) + needed
         share = budget / len(wanted)
         full = [name for name, size in wanted.items() if size > share or name == scope]
-        return idle + sorted(full, key=lambda name: -wanted[name])
+        order = [*idle, *sorted(full, key=lambda name: -wanted[name])]
+        spare = {name: int(held[name] - share) for name in full if name != scope}
+        return [(name, spare.get(name, held.get(name, 0))) for name in order]

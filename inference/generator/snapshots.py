@@ -61,22 +61,27 @@ class Tree(Prefixes[Stretch]):
     def _complete(self, scope: str, node: Node[Stretch], whole: Stretch) -> None:
         """Its tokens were known, not how the model stood behind them."""
         assert node.segment is not None  # noqa: S101  keep() has looked
-        added = node.segment.ending(whole.state)
-        more = added.bytes - node.bytes
+        more = node.segment.ending(whole.state).bytes - node.bytes
         if node.is_home and self._make_room(scope, more, is_home=True, beside=node):
-            node.segment = added
-            self.bytes[True] += more
+            node.segment = node.segment.ending(whole.state)  # making room may have given it its own storage
+            self._count(node, more, is_home=True)
 
-    def _evict(self, scope: str, *, is_home: bool) -> bool:
-        """A state in the midst of the trie, if that was gone on from longer ago than any leaf was used."""
+    def _evict(self, scope: str, wanted: int, *, is_home: bool, most: int | None = None) -> bool:  # noqa: ARG002
+        """A state in the midst of the trie, if that was gone on from longer ago than any leaf was used.
+
+        Where there is memory behind the device, states go there with their stretches. Stretches go whole: the
+        beginning of one has no state behind it.
+        """
+        if is_home and self._most[False]:
+            return super()._evict(scope, wanted, is_home=is_home)
         nodes = [node for node in self._below(self._roots[scope]) if node.is_home == is_home]
         spare = min(filter(_is_spare, nodes), key=lambda node: node.begun, default=None)
         leaves = [node.used for node in nodes if self._is_free(node)]
         if spare is None or (leaves and min(leaves) < spare.begun):
-            return super()._evict(scope, is_home=is_home)
+            return super()._evict(scope, min(wanted, 1), is_home=is_home)
         before = spare.bytes
         spare.segment = spare.segment and spare.segment.ending(None)
-        self.bytes[is_home] -= before - spare.bytes
+        self._count(spare, spare.bytes - before, is_home=is_home)
         return True
 
     def _remove(self, node: Node[Stretch]) -> None:
@@ -87,7 +92,7 @@ class Tree(Prefixes[Stretch]):
             return
         if above.segment.state is None:
             self._part_from_kin(above)
-            self.bytes[above.is_home] -= above.bytes
+            self._count(above, -above.bytes, is_home=above.is_home)
             self._remove(above)
 
 

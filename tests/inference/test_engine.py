@@ -1,7 +1,7 @@
 """The engine against the library's own generate(), token for token, in fp32."""
 
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from copy import deepcopy
 
 import pytest
@@ -20,6 +20,7 @@ from transformers import (
 
 from inference.errors import InferenceError, Unavailable
 from inference.generator import Message
+from inference.generator.disk import Place
 from inference.generator.engine import ROOM, Engine, Limits
 from inference.generator.memory import Memory
 from inference.generator.reader import can_be_packed
@@ -282,13 +283,35 @@ def test_a_memory_that_fails_does_not_end_the_engine(what):
     assert len(first.tokens()) == 4
     wait_for(lambda: engine.is_idle)
     engine.memory.fails = what
-    engine.forget("somebody's")
+    with pytest.raises(Unavailable, match="broken") if what == "forget" else nullcontext():
+        engine.forget("somebody's")
     with suppress(InferenceError):
         ask(engine, prompt(20, 2), 4).get(20)
     ids = prompt(20, 3)
     request = ask(engine, ids, 4)
     assert [request.get(20) for _ in range(4)] == reference(plain, ids, 4)
     assert engine.memory.fails == ""
+
+
+def test_what_is_forgotten_while_it_is_read_is_gone_when_that_returns(tmp_path):
+    """And an answer of somebody else goes on; a file that cannot go is told to who asked for it."""
+    engine, plain = pair(FAMILIES[0])
+    engine = Engine(engine.reader.model, frozenset(), place=Place(tmp_path, 1 << 30, "model"))
+    text = prompt(300)
+    ask(engine, text, 0, scope="a").tokens()
+    wait_for(lambda: any(tmp_path.glob("*/*.safetensors")))
+    [home] = tmp_path.iterdir()
+    other = ask(engine, prompt(20), 200, scope="b")
+    assert other.get(20) is not None
+    engine.forget("a")
+    assert not home.exists()
+    home.write_text("no folder")
+    with pytest.raises(Unavailable, match="could not be forgotten"):
+        engine.forget("a")
+    assert len(other.tokens()) == 199
+    home.unlink()
+    again = ask(engine, text, 1, scope="a")
+    assert (again.tokens(), again.cached) == (reference(plain, text, 1), 0)
 
 
 def test_a_request_beyond_the_queue_is_told_to_come_back():

@@ -27,7 +27,9 @@ def read(prefixes, scope, tokens):
     node, shared = prefixes.find(scope, tokens_of(tokens[:-1]))
     known = told(shared)
     assert known == tokens[: len(known)]
-    node = prefixes.add(scope, tokens_of(tokens), remembered(tokens).part(len(known), len(tokens)), node)
+    node = prefixes.add(
+        scope, tokens_of(tokens), remembered(tokens).part(len(known), len(tokens)).copy(), node
+    )
     return known, node
 
 
@@ -77,6 +79,9 @@ def test_a_thousand_random_requests_stay_in_the_budget_and_nothing_leaks(host):
         assert prefixes.bytes[True] <= 16 * 1000
         assert prefixes.bytes[False] <= host
         assert counted(prefixes) == prefixes.bytes
+        assert stored(prefixes) <= 16 * 1000 + host
+        for home in (True, False):
+            assert sum(prefixes._held[scope, home] for scope in "ab") == prefixes.bytes[home]
     assert served > 10_000
     for node in running:
         prefixes.release(node)
@@ -126,6 +131,17 @@ def test_no_scope_pushes_another_below_its_share(prefixes):
     assert read(prefixes, "a", mine)[0] == mine[:-1]
 
 
+def test_of_a_stretch_that_reaches_into_a_share_only_the_end_gives_way(prefixes):
+    mine = list(range(600))
+    _, node = read(prefixes, "a", mine)
+    prefixes.release(node)
+    _, node = read(prefixes, "b", list(range(1000, 1450)))
+    prefixes.release(node)
+    assert prefixes._held["a", True] >= 16 * 500
+    assert prefixes._held["b", True] == 16 * 450
+    assert read(prefixes, "a", mine)[0] == mine[: prefixes._held["a", True] // 16]
+
+
 def test_what_is_beyond_a_share_gives_way_to_a_scope_below_its_own(prefixes):
     for start in range(0, 1000, 100):
         _, node = read(prefixes, "a", list(range(start, start + 100)))
@@ -133,7 +149,7 @@ def test_what_is_beyond_a_share_gives_way_to_a_scope_below_its_own(prefixes):
     for start in range(0, 1000, 100):
         _, node = read(prefixes, "b", list(range(start, start + 100)))
         prefixes.release(node)
-    held = {name: prefixes._held(root, is_home=True) for name, root in prefixes._roots.items()}
+    held = {name: prefixes._held[name, True] for name in prefixes._roots}
     assert held == {"a": 16 * 500, "b": 16 * 500}
 
 
@@ -145,8 +161,14 @@ def test_a_scope_that_nobody_uses_any_more_gives_first():
         for start in range(0, 1000, 100):
             _, node = read(prefixes, scope, list(range(start, start + 100)))
             prefixes.release(node)
-    held = {name: prefixes._held(root, is_home=True) for name, root in prefixes._roots.items()}
+    held = {name: prefixes._held[name, True] for name in prefixes._roots}
     assert held == {"a": 0, "b": 16 * 500, "c": 16 * 500}
+
+
+def stored(prefixes):
+    """The bytes of all storage that the nodes keep alive."""
+    storages = {node.segment.numbers.untyped_storage().data_ptr(): node for node in prefixes._nodes()}
+    return sum(node.segment.numbers.untyped_storage().nbytes() for node in storages.values())
 
 
 def counted(prefixes):

@@ -162,6 +162,20 @@ def test_a_small_memory_keeps_the_end_of_a_long_text(kimi):
     assert request.cached == 900
 
 
+def test_states_in_the_midst_of_a_text_leave_the_device_with_it(kimi):
+    """And come back from the memory behind it."""
+    layout = kimi[0].reader.layout
+    one = 420 * layout.row_bytes + 8 * layout.state_bytes
+    engine, plain = fresh(kimi, cache_bytes=one, host_bytes=20 * one)
+    text = prompt(400)
+    ask_in_sections(engine, text, [300], 0).tokens()
+    ask(engine, prompt(400, 2), 0).tokens()
+    ids = text[:300] + prompt(9, 3)
+    request = ask(engine, ids, 4)
+    assert request.tokens() == reference(plain, ids, 4)
+    assert request.cached == 300
+
+
 def test_a_scope_that_is_forgotten_and_memory_that_is_given_back_leave_nothing(kimi):
     engine, plain = fresh(kimi)
     ids = prompt(100)
@@ -297,6 +311,7 @@ def test_a_thousand_random_prompts_stay_in_the_budget_and_nothing_leaks(host):
                 tree.keep(scope, tokens_of(tokens[:stop]), remembered(tokens[:stop]))
         served += known
         assert tree.bytes == counted(tree)
+        assert stored(tree) <= 24 * 1000 + host
         assert tree.bytes[True] <= 24 * 1000
         assert tree.bytes[False] <= host
     assert served > 10_000
@@ -309,6 +324,13 @@ def test_a_thousand_random_prompts_stay_in_the_budget_and_nothing_leaks(host):
 def remembered(tokens):
     rows = torch.tensor([[token, place] for place, token in enumerate(tokens)], dtype=torch.float32)
     return Stretch([rows[None, None]], [torch.full((20,), float(len(tokens)))], len(tokens))
+
+
+def stored(tree):
+    """The bytes of all storage that the nodes keep alive."""
+    kept = [tensor for node in tree._nodes() for tensor in (*node.segment.rows, *(node.segment.state or ()))]
+    storages = [tensor.untyped_storage() for tensor in kept]
+    return sum({storage.data_ptr(): storage.nbytes() for storage in storages}.values())
 
 
 def counted(tree):
