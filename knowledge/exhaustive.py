@@ -2,9 +2,10 @@
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 
 from django.conf import settings
-from django.db import transaction
+from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -15,19 +16,38 @@ from knowledge.models import Document, Finding, Passage, Run, Verdict, Version
 from knowledge.opinions import UNASKED, Opinion
 from knowledge.pins import Pin
 from knowledge.quotes import Quote
+from knowledge.streams import RECHECK_SECONDS, give_back_connection
 from knowledge.verdicts import Judged
 
 Pins = Mapping[Pin, float]
 SLICE_SECONDS = 20.0  # then other matters have their turn
-MOST_TRIES = 2
+MOST_TRIES = 2  # then the generator is not asked; where it might have been, as many for the sentences alone
 LEFT = "Who asked may no longer read this matter, so the run ended."
 POISON = "Reading this document ended the work twice, so it is left to a person."
+NOT_AGAIN = "Asking the generator about this document ended the work twice, so it was not asked again."
 NO_TEXT = "There is no text that could be read in this document."
 IN_PART = "Pages of this document could not be read, so what was found is not the whole of it."
 
 
+class _Left(Exception):
+    """Who asked may no longer read the matter."""
+
+
 def work(lease: jobs.Lease, run: Run) -> None:
     """Judge document after document until all are done or the turn is over."""
+    try:
+        is_done = _go_through(lease, run)
+    except _Left:
+        finish(lease, Run.State.CANCELLED, LEFT)
+        return
+    if is_done:
+        finish(lease, Run.State.DONE)
+    else:
+        jobs.give_turn(lease)
+
+
+def _go_through(lease: jobs.Lease, run: Run) -> bool:
+    """False when the turn was over before all were done."""
     until = time.monotonic() + SLICE_SECONDS
     embedder = generations.embedder(generations.current())
     question = verdicts.analysed(embedder, run.question)
@@ -35,14 +55,17 @@ def work(lease: jobs.Lease, run: Run) -> None:
     waiting = run.verdicts.filter(value="").values_list("pk", flat=True)
     for done, pk in enumerate(waiting, start=total - len(waiting)):
         lease.report("reading", done, total)
-        if access.scope_for(run.asker, run.matter).is_empty or not run.asker.is_active:
-            finish(lease, Run.State.CANCELLED, LEFT)
-            return
+        _check(run)
         if time.monotonic() > until:
-            jobs.give_turn(lease)
-            return
+            return False
         _look(lease, question, pk)
-    finish(lease, Run.State.DONE)
+    return True
+
+
+def _check(run: Run) -> None:
+    """Raise _Left unless who asked may read the matter now."""
+    if not access.open_ids(run.asker_id, run.matter_id):
+        raise _Left
 
 
 def finish(lease: jobs.Lease, state: Run.State, note: str = "") -> None:
@@ -59,11 +82,16 @@ def _look(lease: jobs.Lease, question: verdicts.Question, pk: int) -> None:
     if row is None:  # its document was deleted meanwhile
         return
     row.version = row.document.current or row.version
-    judged, opinion = _judged(lease, row, question)
-    pins = opinion.pins or findings.pinned(judged.quotes)
-    with transaction.atomic():
-        lease.hold()
-        _store(row, judged, opinion, pins, time.monotonic() - started)
+    try:
+        judged, opinion = _judged(lease, row, question)
+        pins = opinion.pins or findings.pinned(judged.quotes)
+        with transaction.atomic():
+            lease.hold()
+            _check(row.run)
+            _store(row, judged, opinion, pins, time.monotonic() - started)
+    except (jobs.LeaseLost, _Left):  # the worker lives, so nothing is wrong with the document
+        Verdict.objects.filter(pk=pk, tries=row.tries).update(tries=row.tries - 1)
+        raise
 
 
 def _store(row: Verdict, judged: Judged, opinion: Opinion, pins: Pins, seconds: float) -> None:
@@ -92,7 +120,8 @@ def _store(row: Verdict, judged: Judged, opinion: Opinion, pins: Pins, seconds: 
 
 def _judged(lease: jobs.Lease, row: Verdict, question: verdicts.Question) -> tuple[Judged, Opinion]:
     """By its sentences; what these leave open, by the generator where runs may ask it."""
-    if row.tries > MOST_TRIES:
+    most = 2 * MOST_TRIES if settings.RUN_GENERATOR else MOST_TRIES
+    if row.tries > most:
         return Judged(Verdict.Value.UNDECIDED, note=POISON), UNASKED
     found = passages(row.document)
     if not found:
@@ -106,11 +135,41 @@ def _judged(lease: jobs.Lease, row: Verdict, question: verdicts.Question) -> tup
 
 
 def _asked(lease: jobs.Lease, row: Verdict, keys: Sequence[Quote], closest: Sequence[Passage]) -> Opinion:
-    lease.report("asking the generator", *lease.rows().values_list("progress", "total")[0])
+    if row.tries > MOST_TRIES:
+        return Opinion(Verdict.Value.UNDECIDED, NOT_AGAIN)
+    lease.enter("asking the generator")
+    watch = _Watch(lease, row.run)
     try:
-        return opinions.ask(row.version, row.run.question, keys, closest, lease.lost.is_set)
+        return opinions.ask(row.version, row.run.question, keys, closest, watch)
     except Cancelled as error:
-        raise jobs.LeaseLost from error
+        raise (_Left if watch.has_left else jobs.LeaseLost) from error
+
+
+class _Watch:
+    """Whether the generator need not go on: the job is no longer ours, or who asked may no longer read.
+
+    The latter is looked up once a second at most, and no connection is held for it.
+    """
+
+    def __init__(self, lease: jobs.Lease, run: Run) -> None:
+        self._lease, self._run = lease, run
+        self._next = time.monotonic() + RECHECK_SECONDS
+        self.has_left = False
+
+    def __call__(self) -> bool:
+        if not self._lease.lost.is_set() and time.monotonic() >= self._next:
+            self._look_up()
+            self._next = time.monotonic() + RECHECK_SECONDS
+        return self.has_left or self._lease.lost.is_set()
+
+    def _look_up(self) -> None:
+        try:
+            with suppress(DatabaseError):  # it is looked up again before anything is stored
+                _check(self._run)
+        except _Left:
+            self.has_left = True
+        finally:
+            give_back_connection()
 
 
 def passages(document: Document) -> list[Passage]:

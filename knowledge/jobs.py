@@ -56,6 +56,10 @@ class Lease:
         """Say how far the work is, and hold on to the job."""
         self._update(stage=stage, progress=progress, total=total, lease_until=timezone.now() + LEASE)
 
+    def enter(self, stage: str) -> None:
+        """Say what is done now, as far as the work is, and hold on to the job."""
+        self._update(stage=stage, lease_until=timezone.now() + LEASE)
+
     def hold(self) -> None:
         """Raise LeaseLost unless the job is still ours; for the transaction that writes results."""
         self._update(lease_until=timezone.now() + LEASE)

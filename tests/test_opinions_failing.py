@@ -1,17 +1,30 @@
 """A generator that fails, hangs or is not wanted any more never holds up a run that asks it."""
 
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.db import connection
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, StreamingResponse
 
 from inference.errors import Cancelled
 from ingestion import pipeline
-from knowledge import exhaustive, jobs, opinions, runs
+from knowledge import exhaustive, jobs, matters, opinions, runs
+from knowledge.models import Finding, Run
 from tests.inference.conftest import serving, wait_for
-from tests.inference.test_remote import Silent, closed_port, events, piece, replying
-from tests.test_opinions import COST, DELAY, done, judge, letter, people, quotes  # noqa: F401 - two fixtures
+from tests.inference.test_remote import END, Silent, closed_port, events, piece, replying
+from tests.test_generations import work_off
+from tests.test_opinions import (  # noqa: F401 - two fixtures
+    COST,
+    DELAY,
+    WAIT,
+    done,
+    judge,
+    letter,
+    people,
+    quotes,
+)
 from tests.test_runs import begun, said
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -44,12 +57,12 @@ def test_so_does_one_that_is_down_and_one_that_is_too_slow(people, judge, settin
         assert "longer than 0.3 seconds" in letter(done(people)).note
 
 
-def test_a_run_that_is_stopped_while_the_generator_thinks_is_left_at_once(people, judge, monkeypatch):  # noqa: F811
-    monkeypatch.setattr(jobs, "BEAT_SECONDS", 0.1)
+@contextmanager
+def thinking(judge) -> Iterator[None]:  # noqa: F811
+    """The run at work, and the generator at its document; at the end the worker has left both."""
     silent = Silent()
     with serving(silent) as url:
         judge(url)
-        run = begun(people, DELAY)
         lease = jobs.claim_next()
 
         def work() -> None:
@@ -61,11 +74,98 @@ def test_a_run_that_is_stopped_while_the_generator_thinks_is_left_at_once(people
         worker = threading.Thread(target=work)
         worker.start()
         wait_for(silent.asked.is_set, 60)
-        runs.cancel(run, people.owner)
+        yield
         worker.join(30)
         assert not worker.is_alive()
         wait_for(silent.left.is_set)
+
+
+def test_a_run_that_is_stopped_while_the_generator_thinks_is_left_at_once(people, judge, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(jobs, "BEAT_SECONDS", 0.1)
+    run = begun(people, DELAY)
+    with thinking(judge):
+        runs.cancel(run, people.owner)
     assert said(run) == {"lease.txt": "no", "letter.txt": ""}
+
+
+def test_a_run_may_be_paused_as_often_as_one_likes_while_the_generator_thinks(people, judge, monkeypatch):  # noqa: F811
+    monkeypatch.setattr(jobs, "BEAT_SECONDS", 0.1)
+    run = begun(people, DELAY)
+    for _ in range(exhaustive.MOST_TRIES + 1):
+        with thinking(judge):
+            runs.pause(run)
+        runs.resume(run)
+    with replying(events(piece(f"Yes: {WAIT} [2]"), END)) as url:
+        judge(url)
+        work_off()
+    assert (letter(run).value, quotes(letter(run))) == ("yes", [WAIT])
+
+
+def test_a_document_on_which_the_generator_ends_the_work_is_left_to_its_sentences(people, judge):  # noqa: F811
+    run = begun(people, DELAY)
+    run.verdicts.update(tries=exhaustive.MOST_TRIES)
+    with replying(events(piece("No."), END)) as url:
+        judge(url)
+        work_off()
+    assert said(run) == {"lease.txt": "no", "letter.txt": "undecided"}
+    assert (letter(run).note, quotes(letter(run))) == (exhaustive.NOT_AGAIN, [COST])
+
+
+def test_one_that_ends_it_without_the_generator_too_is_left_to_a_person(people):  # noqa: F811
+    run = begun(people, DELAY)
+    run.verdicts.update(tries=2 * exhaustive.MOST_TRIES)
+    work_off()
+    assert set(run.verdicts.values_list("value", "note")) == {("undecided", exhaustive.POISON)}
+
+
+def test_a_job_that_is_lost_just_before_the_generator_is_asked_is_left(people):  # noqa: F811
+    """The run is stopped while the sentences are judged: not even the row of the job is ours then."""
+    run = begun(people, DELAY)
+    lease = jobs.claim_next()
+    runs.cancel(run, people.owner)
+    with pytest.raises(jobs.LeaseLost):
+        exhaustive._asked(lease, letter(run), [], [])
+
+
+def test_a_run_ends_while_the_generator_thinks_when_who_asked_is_taken_out_of_the_matter(people, judge):  # noqa: F811
+    run = begun(people, DELAY)
+    with thinking(judge):
+        matters.remove_member(people.matter, people.reader)
+    run.refresh_from_db()
+    assert (run.state, run.note, letter(run).value) == (Run.State.CANCELLED, exhaustive.LEFT, "")
+
+
+def test_nothing_is_stored_of_what_came_after_they_were_switched_off(people, judge):  # noqa: F811
+    run = begun(people, DELAY)
+
+    def lines() -> Iterator[str]:
+        people.reader.is_active = False
+        people.reader.save()
+        connection.close()
+        yield from (piece(f"Yes: {WAIT} [2]"), END)
+
+    with replying(lambda: StreamingResponse(lines(), media_type="text/event-stream")) as url:
+        judge(url)
+        work_off()
+    run.refresh_from_db()
+    assert (run.state, run.note) == (Run.State.CANCELLED, exhaustive.LEFT)
+    assert (letter(run).value, Finding.objects.count()) == ("", 0)
+
+
+def test_a_document_that_is_deleted_while_it_is_read_leaves_nothing(people, judge):  # noqa: F811
+    run = begun(people, DELAY)
+
+    def lines() -> Iterator[str]:
+        people.matter.documents.get(path="letter.txt").delete()
+        connection.close()
+        yield from (piece(f"Yes: {WAIT} [2]"), END)
+
+    with replying(lambda: StreamingResponse(lines(), media_type="text/event-stream")) as url:
+        judge(url)
+        work_off()
+    run.refresh_from_db()
+    assert (run.state, said(run)) == (Run.State.DONE, {"lease.txt": "no"})
+    assert (run.model, Finding.objects.count()) == ("", 0)
 
 
 def test_no_connection_is_held_while_the_generator_thinks(people, judge):  # noqa: F811
