@@ -6,7 +6,7 @@ being read, first come first served; so a long read does not stall the answers b
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from threading import Condition, Thread, main_thread
@@ -227,11 +227,7 @@ class Engine:
             self._pace.add(fed, took)
         elif len(writing) == 1:
             self._costs.add(fed, took)
-        for running, rows, draft in zip(batch, logits, drafts, strict=True):
-            try:
-                self._take(running, rows, draft)
-            except torch.OutOfMemoryError:  # the others are not to lose their tokens by it
-                self._finish(running, Unavailable(NO_MEMORY, RETRY_SECONDS))
+        self._hand_over(batch, logits, drafts)
 
     def _to_read(self, most: int) -> list[tuple[Running, int]]:
         """Those whose prompts go on in this step, first come first served, and how many tokens of each."""
@@ -255,18 +251,31 @@ class Engine:
             torch.cuda.empty_cache()
         return gave
 
-    def _take(self, running: Running, rows: Tensor, draft: list[int]) -> None:
-        keeps = not running.written and not running.request.is_forgotten
-        if keeps:
-            self._remember(self.memory.passed, running.state, running.request.ids)
-        if running.is_reading:
-            return
-        ended = running.take(rows, draft, self.ends)
-        if keeps:  # after the first token was handed over: nobody waits for this
+    def _hand_over(
+        self, batch: Sequence[Running], logits: Sequence[Tensor], drafts: Sequence[list[int]]
+    ) -> None:
+        """All get their tokens before anything is remembered: nobody waits for that, nor loses one by it."""
+        new = [running for running in batch if not running.written and not running.request.is_forgotten]
+        ended = [self._take(*given) for given in zip(batch, logits, drafts, strict=True)]
+        for running, has_ended in zip(batch, ended, strict=True):
+            if running in new and running in self._running:
+                self._keep(running)
+            if has_ended:
+                self._finish(running)
+
+    def _take(self, running: Running, rows: Tensor, draft: list[int]) -> bool:
+        """True: it has ended, and is still to be finished."""
+        try:
+            return not running.is_reading and running.take(rows, draft, self.ends)
+        except torch.OutOfMemoryError:  # the others are not to lose their tokens by it
+            self._finish(running, Unavailable(NO_MEMORY, RETRY_SECONDS))
+            return False
+
+    def _keep(self, running: Running) -> None:
+        self._remember(self.memory.passed, running.state, running.request.ids)
+        if not running.is_reading:
             room = min(running.request.limit, ROOM)
             self._remember(self.memory.share, running.state, running.request.ids, room)
-        if ended:
-            self._finish(running)
 
     def _remember(self, keep: Callable[..., None], *given: Any) -> None:
         """Without memory for it nothing is remembered; the answer goes on."""

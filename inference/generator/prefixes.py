@@ -7,6 +7,7 @@ longest ago goes first; what a running sequence stands on stays. Only the engine
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Generic, Protocol, Self, TypeVar
 
 import numpy as np
@@ -131,12 +132,29 @@ class Prefixes(Generic[P]):
             node.kin = {node}
 
     def shrink(self) -> bool:
-        """Give back what can be given back, the device has run out of memory. False: there was nothing."""
-        gave = False
-        for scope in self._roots:
-            while self._evict(scope, self._held[scope, True], is_home=True):
-                gave = True
+        """Give back what can be given back, without memory to copy with. False: there was nothing."""
+        stays, gave = self._staying(), False
+        for scope, root in self._roots.items():
+            going = [node for node in self._below(root) if node.is_home and node not in stays][::-1]
+            for node in sorted(going, key=lambda n: n.used):  # what is below another comes first
+                if node.parent is None or node.parent.children.get(int(node.tokens[0])) is not node:
+                    continue  # it went with another
+                size, node.kin, gave = node.bytes, {node}, True
+                with suppress(RuntimeError):  # of a view a copy is made on the device, on its way
+                    if self._make_room(scope, size, is_home=False, beside=node):
+                        self._move(node, is_home=False)
+                if node.is_home:
+                    Prefixes._remove(self, node)
+                self._count(node, -size, is_home=True)
         return gave
+
+    def _staying(self) -> set[Node[P]]:
+        """What sequences stand on, with what that hangs on and views of the same storages."""
+        stays, more = set[Node[P]](), {node for node in self._nodes() if node.pins}
+        while more:
+            stays |= more
+            more = {other for node in more for other in (*self._above(node), *node.kin)} - stays
+        return stays
 
     @property
     def pins(self) -> int:

@@ -141,3 +141,28 @@ def test_without_room_for_a_copy_of_the_state_a_prompt_is_answered_all_the_same(
     running = [ask(engine, ids, 12) for ids in asked]
     assert [request.tokens() for request in running] == [reference(plain, ids, 12) for ids in asked]
     assert left(engine) == 0
+
+
+class Watching(Memory):
+    """Sees how many tokens each of those running has whenever something is to be remembered."""
+
+    def watch(self, engine):
+        self.engine, self.seen = engine, []
+        return self
+
+    def passed(self, state, ids):
+        self.seen.append([len(running.written) for running in self.engine._running])
+
+    def share(self, state, ids, room):
+        self.passed(state, ids)
+
+
+def test_all_of_a_step_have_their_tokens_before_anything_is_remembered():
+    """What goes wrong there is not to lose them."""
+    engine, plain = pair(FAMILIES[0], LIMITS)
+    engine.memory = Watching(engine.reader.shape, 1 << 20, 0).watch(engine)
+    asked = [prompt(3), prompt(4, seed=2)]
+    with engine._changed:  # both in one step
+        running = [ask(engine, ids, 2) for ids in asked]
+    assert [request.tokens() for request in running] == [reference(plain, ids, 2) for ids in asked]
+    assert engine.memory.seen == [[1, 1]] * 4

@@ -171,6 +171,48 @@ def stored(prefixes):
     return sum(node.segment.numbers.untyped_storage().nbytes() for node in storages.values())
 
 
+class Full(Segment):
+    """On a device without memory for a copy."""
+
+    def part(self, start, stop):
+        return Full(self.numbers[:, :, :, start:stop])
+
+    def copy(self):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    def moved(self, device):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+
+@pytest.mark.parametrize("host", [0, 16 * 1000])
+def test_what_is_given_back_takes_no_memory(host):
+    """Of a storage that somebody stands on nothing goes, for nothing would be won."""
+    prefixes = Prefixes(16 * 1000, host, CPU)
+    whole = tokens_of([1] * 100 + [2] * 100)
+    node, _ = prefixes.find("a", whole)
+    node = prefixes.add("a", whole, Full(remembered(whole).numbers), node)
+    other = prefixes.extend("b", whole, Full(remembered(whole).numbers))
+    running, _ = prefixes.find("a", tokens_of([1] * 100 + [3]))
+    prefixes.release(node)
+    assert (other.bytes, running.bytes) == (16 * 200, 16 * 100)
+    assert prefixes.shrink()
+    assert prefixes.bytes == {True: 16 * 200, False: 0} == counted(prefixes)
+    assert not prefixes.shrink()
+    prefixes.release(running)
+    assert prefixes.shrink()
+    assert prefixes.bytes == {True: 0, False: 0} == counted(prefixes)
+
+
+@pytest.mark.parametrize(("host", "kept"), [(16 * 1000, 250), (16 * 100, 100)])
+def test_what_is_given_back_is_served_from_behind_the_device(host, kept):
+    prefixes = Prefixes(16 * 1000, host, CPU)
+    for tokens in ([1] * 100 + [2] * 100, [1] * 100 + [3] * 50):
+        _, node = read(prefixes, "a", tokens)
+        prefixes.release(node)
+    assert prefixes.shrink()
+    assert prefixes.bytes == {True: 0, False: 16 * kept} == counted(prefixes)
+
+
 def counted(prefixes):
     nodes = list(prefixes._nodes())
     return {home: sum(node.bytes for node in nodes if node.is_home == home) for home in (True, False)}

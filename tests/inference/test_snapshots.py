@@ -297,7 +297,10 @@ def test_a_thousand_random_prompts_stay_in_the_budget_and_nothing_leaks(host):
     chance = random.Random(6)  # noqa: S311
     tree = Tree(24 * 1000, host, CPU)
     served = 0
-    for _ in range(1000):
+    for number in range(1000):
+        if number % 100 == 99:
+            tree.shrink()
+            assert tree.bytes == counted(tree)
         common = [chance.randrange(3) for _ in range(2)] + [7] * chance.choice([5, 60, 200])
         tokens = common + [chance.randrange(50) for _ in range(chance.randrange(1, 80))]
         scope = chance.choice("ab")
