@@ -5,7 +5,7 @@ Scanned pages are read last: what needs no reading is searchable before it begin
 
 import logging
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from inference.errors import InferenceError
-from ingestion import indexing, pages, sandbox, verdict
+from ingestion import indexing, pages, places, sandbox, verdict
 from ingestion.parse.errors import ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Ocr, Page, Parsed
 from knowledge import blobs, documents, durability, generations, jobs, paths, runs, similar, warming
@@ -242,6 +242,11 @@ def _describe(lease: jobs.Lease, version: Version) -> str:
     return ""
 
 
+def _run(lease: jobs.Lease) -> None:
+    """Who waits for a model lends the place at work to another job."""
+    runs.work(replace(lease, idle=places.lent))
+
+
 def _warm(lease: jobs.Lease) -> None:
     job = Job.objects.select_related("matter", "version__document", "by").get(pk=lease.job_id)
     lease.report("reading ahead")
@@ -253,5 +258,5 @@ _STEPS: dict[int, Callable[[jobs.Lease], None]] = {
     Job.Kind.INGEST: _ingest,
     Job.Kind.INDEX: _index,
     Job.Kind.WARM: _warm,
-    Job.Kind.RUN: runs.work,
+    Job.Kind.RUN: _run,
 }

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 
 from django.conf import settings
 from django.db import DatabaseError, transaction
@@ -128,19 +129,27 @@ def _judged(lease: jobs.Lease, row: Verdict, question: verdicts.Question) -> tup
         return Judged(Verdict.Value.UNDECIDED, note=NO_TEXT), UNASKED
     judged, opinion = verdicts.judge(question, found), UNASKED
     if settings.RUN_GENERATOR and judged.value == Verdict.Value.UNDECIDED:
-        opinion = _asked(lease, row, judged.quotes, verdicts.closest(question, found))
+        opinion = _asked(lease, row, judged.quotes, question, found)
         judged = judged.settled(opinion.value, opinion.note)
     is_partial = row.version.state == Version.State.PARTIAL
     return (judged.in_part(IN_PART) if is_partial else judged), opinion
 
 
-def _asked(lease: jobs.Lease, row: Verdict, keys: Sequence[Quote], closest: Sequence[Passage]) -> Opinion:
+def _asked(
+    lease: jobs.Lease,
+    row: Verdict,
+    keys: Sequence[Quote],
+    question: verdicts.Question,
+    found: Sequence[Passage],
+) -> Opinion:
     if row.tries > MOST_TRIES:
         return Opinion(Verdict.Value.UNDECIDED, NOT_AGAIN)
     lease.enter("asking the generator")
-    watch = _Watch(lease, row.run)
+    closest = verdicts.closest(question, found)
+    watch, is_near = _Watch(lease, row.run), partial(verdicts.is_near, question)
     try:
-        return opinions.ask(row.version, row.run.question, keys, closest, watch)
+        with lease.idle():
+            return opinions.ask(row.version, row.run.question, keys, closest, watch, is_near)
     except Cancelled as error:
         raise (_Left if watch.has_left else jobs.LeaseLost) from error
 

@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 from django.utils import timezone
 
+from knowledge import runs
 from knowledge.models import AuditEvent, Matter, Preference, Right, Role, Run, Verdict, Version, Webhook
 from knowledge.walls import Terms
 
@@ -224,15 +225,18 @@ def _is_id(value: str) -> bool:
     return True
 
 
+SHOWN = [("", "All"), *Verdict.Value.choices, (runs.GENERATED_NO, "No, by the generator")]
+
+
 class VerdictForm(forms.Form):
     """A person's own verdict; an empty one takes it back. `show` is the filter of the page it came from."""
 
     value = forms.ChoiceField(choices=[("", "—"), *Verdict.Value.choices], required=False)
-    show = forms.ChoiceField(choices=[("", "All"), *Verdict.Value.choices], required=False)
+    show = forms.ChoiceField(choices=SHOWN, required=False)
 
 
 class VerdictsForm(forms.Form):
     """Which verdicts of a run to list."""
 
-    verdict = forms.ChoiceField(choices=[("", "All"), *Verdict.Value.choices], required=False)
+    verdict = forms.ChoiceField(choices=SHOWN, required=False)
     page = forms.IntegerField(required=False, min_value=1)

@@ -208,7 +208,8 @@ class Investigation:
         streams.give_back_connection()  # generation never holds a connection
         generator = engines.generator()
         stream = generator.stream(said, options, self._lease.lost.is_set)
-        text = "".join(stream)
+        with self._lease.idle():
+            text = "".join(stream)
         self._model, self._usage = generator.name, stream.usage
         return sentences.whole(text)[0] if stream.usage.is_cut else text
 

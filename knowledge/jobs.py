@@ -5,8 +5,8 @@ fence; a worker that was taken for dead and comes back writes nothing.
 """
 
 import logging
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from threading import Event, Thread
@@ -40,6 +40,8 @@ class Lease:
     subject_id: UUID  # what the job is about: a version, or a run
     fence: int
     attempt: int
+    # A block in which the worker only waits, so that another job may be worked on meanwhile.
+    idle: Callable[[], AbstractContextManager[None]] = field(default=nullcontext, repr=False, compare=False)
     lost: Event = field(default_factory=Event, repr=False, compare=False)  # set as soon as it is known
 
     @classmethod

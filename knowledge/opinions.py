@@ -23,7 +23,8 @@ from knowledge.streams import give_back_connection
 
 PASSAGES = 40  # of a document that is too long, the closest ones that the plan chooses from
 BABBLE = 40  # characters behind what decides it, after which the rest is not waited for
-SAID = re.compile(r"\W*(yes|no|undecided)\b", re.IGNORECASE)
+# Followed by a sign or nothing: “No doubt it does” is no no.
+SAID = re.compile(r"\W*(yes|no|undecided)(?=[.,:;!*)\]”\"—–]|\s*$|[ \t]*\n|\s+[\[—–-])", re.IGNORECASE)
 VALUES = {"yes": Verdict.Value.YES, "no": Verdict.Value.NO, "undecided": Verdict.Value.UNDECIDED}
 WHOLE, IN_PART = "the whole document", "those passages of the document that there was room for"
 NO_ROOM = "The generator was not asked: no passage of this document fits beside the question."
@@ -34,6 +35,7 @@ SAYS = {
     Verdict.Value.UNDECIDED: "cannot decide",
 }
 UNCARRIED = "says yes, but no sentence of the document carries what it wrote"
+AFAR = "says yes, but with a sentence of the document that says nothing of what is asked"
 UNCLEAR = "says neither yes nor no"
 UNREAD = "says no, but the rest was not read"
 
@@ -43,7 +45,7 @@ class Opinion:
     value: Verdict.Value
     note: str  # who says so, and what was read for it
     pins: Mapping[Pin, float] = field(default_factory=dict)  # of a yes, with how much of each it repeats
-    model: str = ""  # "": none was asked
+    model: str = ""  # "": none was asked, or it did not answer
     usage: Usage = field(default_factory=Usage)
     seconds: float = 0.0
 
@@ -66,10 +68,12 @@ def ask(
     keys: Sequence[Quote],
     closest: Sequence[Passage],
     cancelled: Callable[[], bool],
+    is_near: Callable[[str], bool] = lambda _: True,
 ) -> Opinion:
     """Have the generator decide about this version. Raises Cancelled; what else goes wrong leaves it open.
 
-    `keys` are sentences that may decide it, `closest` its passages, the nearest first. Holds no connection.
+    `keys` are sentences that may decide it, `closest` its passages, the nearest first. Of a
+    yes only sentences count that are near the question. Holds no connection.
     """
     give_back_connection()  # also while a model is opened
     started = time.monotonic()
@@ -85,7 +89,7 @@ def ask(
     except InferenceError as error:
         seconds = time.monotonic() - started
         return Opinion(Verdict.Value.UNDECIDED, FAILED.format(error), seconds=seconds)
-    value, pins, what = _understood(said, prompt)
+        value, pins, what = _understood(said, prompt, is_near)
     note = f"The generator {model} read {WHOLE if prompt.is_whole else IN_PART} ({_told(usage)}) and {what}."
     return Opinion(value, note, pins, model, usage, time.monotonic() - started)
 
@@ -104,7 +108,7 @@ def _prompt(version: Version, question: str, keys: Sequence[Quote], closest: Seq
     is_whole = any(row.kind == Evidence.Kind.FULL for row in rows)
     documents, passages = (sources, []) if is_whole else ([], sources)
     messages = prompts.verdict(documents, prompts.Turn(passages, pointed, question))
-    return _Prompt(messages, reads, texts, Checker(reads, question=question), is_whole)
+    return _Prompt(messages, reads, texts, Checker(reads), is_whole)
 
 
 def _said(version: Version, prompt: _Prompt, cancelled: Callable[[], bool]) -> tuple[str, Usage]:
@@ -140,7 +144,7 @@ def _is_enough(said: str, checker: Checker) -> bool:
 
 def _behind(said: str) -> str:
     """What was written behind the yes."""
-    return SAID.sub("", said, count=1).lstrip(":.,; \n")
+    return SAID.sub("", said, count=1).lstrip(":.,;!*)—– \n")
 
 
 def _value(said: str) -> Verdict.Value | None:
@@ -148,7 +152,9 @@ def _value(said: str) -> Verdict.Value | None:
     return VALUES[match[1].lower()] if match else None
 
 
-def _understood(said: str, prompt: _Prompt) -> tuple[Verdict.Value, dict[Pin, float], str]:
+def _understood(
+    said: str, prompt: _Prompt, is_near: Callable[[str], bool]
+) -> tuple[Verdict.Value, dict[Pin, float], str]:
     """The verdict, the sentences that carry it, and how it is told."""
     value = _value(said)
     if value is None:
@@ -158,7 +164,8 @@ def _understood(said: str, prompt: _Prompt) -> tuple[Verdict.Value, dict[Pin, fl
     if value != Verdict.Value.YES:
         return value, {}, SAYS[value]
     pins = _pins(_behind(said), prompt)
-    return (value, pins, SAYS[value]) if pins else (Verdict.Value.UNDECIDED, {}, UNCARRIED)
+    near = {pin: score for pin, score in pins.items() if is_near(pin.quote)}
+    return (value, near, SAYS[value]) if near else (Verdict.Value.UNDECIDED, {}, AFAR if pins else UNCARRIED)
 
 
 def _pins(wrote: str, prompt: _Prompt) -> dict[Pin, float]:

@@ -21,6 +21,8 @@ from knowledge.models import Job, Matter, Run, Verdict
 from knowledge.sheets import plain
 
 MOST_OPEN = 3  # runs that one person may have at work in one matter
+# A filter of its own: what the generator alone says, of what no sentence says.
+GENERATED_NO = "no_generator"
 CSV_HEAD = ["document", "verdict", "by", "score", "page", "quote", "note"]
 
 
@@ -97,7 +99,7 @@ def settle(verdict: Verdict, person: User, value: str) -> None:
 def verdicts(run: Run, value: str = "") -> QuerySet[Any]:
     """The verdicts of a run that were reached, with what `counted`: a person's word before the machine's.
 
-    With `value` only those. The annotation of a query is not in its type, so this one says Any.
+    With `value` (or GENERATED_NO) only those. The annotation is not in the type, so this one says Any.
     """
     counts = Case(When(settled="", then=F("value")), default=F("settled"), output_field=CharField())
     rows = run.verdicts.annotate(counted=counts).select_related("document", "version", "settled_by")
@@ -105,6 +107,8 @@ def verdicts(run: Run, value: str = "") -> QuerySet[Any]:
 
 
 def _with(rows: QuerySet[Any], value: str) -> QuerySet[Any]:
+    if value == GENERATED_NO:
+        return rows.filter(settled="", value=Verdict.Value.NO).exclude(model="")
     return rows.filter(counted=value) if value else rows.exclude(counted="")
 
 
@@ -114,6 +118,11 @@ def counts(run: Run) -> dict[str, int]:
     found: dict[str, int] = dict(rows)
     told = {value.value: found.get(value.value, 0) for value in Verdict.Value}
     return {**told, "waiting": run.verdicts.count() - sum(told.values())}
+
+
+def generated_noes(run: Run) -> int:
+    """How many of the no's are the word of the generator alone, and no person's."""
+    return verdicts(run, GENERATED_NO).count()
 
 
 def as_csv(run: Run) -> str:

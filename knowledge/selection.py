@@ -86,7 +86,7 @@ class Pace:
 
     per_passage: float | None = None  # seconds, without the generator; None before there are any
     share_open: float = 0.0  # of the documents, those that the sentences left open
-    seconds_each: float | None = None  # of the generator for one; None before it was asked
+    seconds_each: float | None = None  # of the generator for one; None before it answered
 
 
 def measured() -> Pace:
@@ -98,7 +98,7 @@ def measured() -> Pace:
         count=Count("pk"),
         open=Count("pk", filter=is_open),
         generator=Sum("generator_seconds"),
-        each=Avg("generator_seconds"),
+        each=Avg("generator_seconds", filter=~Q(model="")),  # a call that failed says nothing of it
     )
     if not sums["passages"]:
         return Pace()

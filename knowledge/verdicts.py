@@ -27,6 +27,7 @@ YES_WORDED, OPEN_NEAR = 0.3, 0.6
 # Without a kind of clause: likeness in meaning and share of the topic's words.
 MEANING, WORDS = 0.7, 0.3
 YES, OPEN = 0.5, 0.3
+CARRIES = OPEN / 2  # a yes of the generator; it is asked for what likeness alone does not find
 NAME_MISSING = 0.4  # what a sentence keeps of its score without the name
 WORTH_SHOWING = 0.75  # of the best score
 NEAR = "No sentence is worded like such a clause, but this comes close in meaning."
@@ -91,6 +92,12 @@ def judge(question: Question, passages: Sequence[Passage]) -> Judged:
 def closest(question: Question, passages: Sequence[Passage]) -> list[Passage]:
     """All of them, the closest in meaning first."""
     return _closest(passages, _near(question, passages), len(passages))
+
+
+def is_near(question: Question, text: str) -> bool:
+    """Whether this sentence is not plainly about something else."""
+    vectors = question.embedder.embed_passages([text])
+    return bool(_scores(question, Candidates([], [], [text], vectors))[0] >= CARRIES)
 
 
 def _near(question: Question, passages: Sequence[Passage]) -> NDArray[np.float32]:

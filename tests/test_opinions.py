@@ -156,6 +156,11 @@ def test_a_yes_counts_with_a_sentence_that_the_document_has(people, judge):
     assert found.quote == WAIT == found.version.text()[found.start : found.end]
 
 
+@pytest.mark.parametrize("begins", ["yes, ", "Yes - ", "**Yes**: ", "Yes [2]: ", "Yes\\n"])
+def test_the_verdict_may_be_written_in_several_ways(people, judge, begins):
+    assert told(people, judge, begins + WAIT).value == "yes"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -173,6 +178,15 @@ def test_a_yes_without_its_words_in_the_document_leaves_it_open(people, judge, t
     assert quotes(verdict) == [COST]  # what the sentences had found
 
 
+def test_a_yes_with_a_sentence_about_something_else_leaves_it_open(people, judge):
+    other = "The clerk keeps the keys of the harbour office in a green cupboard."
+    add(people.matter, people.owner, "letter.txt", f"{LETTER}\n{other}\n")
+    verdict = told(people, judge, f"Yes: {other} ")
+    assert verdict.value == "undecided"
+    assert opinions.AFAR in verdict.note
+    assert told(people, judge, f"Yes: {other} {COST}").value == "yes"
+
+
 def test_a_no_says_whose_it_is_and_shows_what_came_closest(people, judge):
     verdict = told(people, judge, "No. ")
     assert (verdict.value, quotes(verdict)) == ("no", [COST])
@@ -183,6 +197,11 @@ def test_a_no_says_whose_it_is_and_shows_what_came_closest(people, judge):
     assert rows["letter.txt"]["note"] == verdict.note
     page = signed_in(people.reader).get(f"/runs/{verdict.run_id}/").content.decode()
     assert "judge was asked too" in page
+    assert "No, by the generator 1" in page
+    assert "talk a model into one" in page
+    only = signed_in(people.reader).get(f"/runs/{verdict.run_id}/?verdict=no_generator").content.decode()
+    assert "letter.txt" in only
+    assert "lease.txt" not in only
     assert verdict.note in page
 
 
@@ -205,6 +224,9 @@ def test_a_model_that_goes_on_and_on_is_not_waited_for(people, judge, settings, 
         ("The sources do not say.", opinions.UNCLEAR),
         ("Nothing of the kind is said.", opinions.UNCLEAR),
         ("", opinions.UNCLEAR),
+        ("No doubt it does speak of them.", opinions.UNCLEAR),
+        ("No one knows; undecided.", opinions.UNCLEAR),
+        (f"Yes and no. {WAIT}", opinions.UNCLEAR),
     ],
 )
 def test_what_is_neither_yes_nor_no_leaves_it_open(people, judge, text, why):
@@ -276,4 +298,9 @@ def test_the_api_tells_who_judged_and_what_was_read(people, judge):
     api = Client(headers=people.token(people.reader))
     [row] = api.get(f"/api/v1/runs/{verdict.run_id}/verdicts?verdict=no").json()[1:]
     assert (row["model"], row["machine"], row["prompt_tokens"]) == ("judge", "no", None)
-    assert api.get(f"/api/v1/runs/{verdict.run_id}").json()["model"] == "judge"
+    told_of = api.get(f"/api/v1/runs/{verdict.run_id}").json()
+    assert (told_of["model"], told_of["counts"]["no"], told_of["generated_noes"]) == ("judge", 2, 1)
+    path = f"/api/v1/runs/{verdict.run_id}/verdicts?verdict=no_generator"
+    assert [row["document"] for row in api.get(path).json()] == ["letter.txt"]
+    runs.settle(verdict, people.reader, "no")
+    assert api.get(path).json() == []

@@ -9,8 +9,8 @@ from django.db import connection
 from starlette.responses import JSONResponse, StreamingResponse
 
 from inference.errors import Cancelled
-from ingestion import pipeline
-from knowledge import exhaustive, jobs, matters, opinions, runs
+from ingestion import pipeline, places
+from knowledge import exhaustive, jobs, matters, opinions, runs, selection
 from knowledge.models import Finding, Run
 from tests.inference.conftest import serving, wait_for
 from tests.inference.test_remote import END, Silent, closed_port, events, piece, replying
@@ -48,6 +48,20 @@ def test_a_generator_that_fails_leaves_the_document_open_and_the_run_goes_on(peo
     assert quotes(verdict) == [COST]
 
 
+def test_how_long_it_took_to_fail_is_not_what_an_answer_is_expected_to_take(people, judge):  # noqa: F811
+    with replying(events(piece("No."), END)) as url:
+        judge(url)
+        done(people)
+    expected = selection.measured().seconds_each
+    assert expected is not None
+    with replying(events("data: nonsense\n\n")) as url:
+        judge(url)
+        run = done(people)
+    run.verdicts.filter(document__path="letter.txt").update(seconds=120, generator_seconds=120)
+    assert selection.measured().seconds_each == expected
+    assert selection.measured().per_passage < 60
+
+
 def test_so_does_one_that_is_down_and_one_that_is_too_slow(people, judge, settings):  # noqa: F811
     judge(closed_port())
     assert "did not answer" in letter(done(people)).note
@@ -67,7 +81,8 @@ def thinking(judge) -> Iterator[None]:  # noqa: F811
 
         def work() -> None:
             try:
-                pipeline.work(lease)
+                with places.held():
+                    pipeline.work(lease)
             finally:
                 connection.close()
 
@@ -86,6 +101,17 @@ def test_a_run_that_is_stopped_while_the_generator_thinks_is_left_at_once(people
     with thinking(judge):
         runs.cancel(run, people.owner)
     assert said(run) == {"lease.txt": "no", "letter.txt": ""}
+
+
+def test_while_the_generator_thinks_others_are_worked_on(people, judge, settings):  # noqa: F811
+    run = begun(people, DELAY)
+    with thinking(judge):
+        taken = [places._places.acquire(timeout=20) for _ in range(settings.WORKERS)]
+        for _ in filter(None, taken):
+            places._places.release()
+        matters.remove_member(people.matter, people.reader)  # which ends it
+    assert taken == [True] * settings.WORKERS
+    assert letter(run).value == ""
 
 
 def test_a_run_may_be_paused_as_often_as_one_likes_while_the_generator_thinks(people, judge, monkeypatch):  # noqa: F811
@@ -121,10 +147,12 @@ def test_one_that_ends_it_without_the_generator_too_is_left_to_a_person(people):
 def test_a_job_that_is_lost_just_before_the_generator_is_asked_is_left(people):  # noqa: F811
     """The run is stopped while the sentences are judged: not even the row of the job is ours then."""
     run = begun(people, DELAY)
+    passages = exhaustive.passages(letter(run).document)
+    embedder = exhaustive.generations.embedder(exhaustive.generations.current())
     lease = jobs.claim_next()
     runs.cancel(run, people.owner)
     with pytest.raises(jobs.LeaseLost):
-        exhaustive._asked(lease, letter(run), [], [])
+        exhaustive._asked(lease, letter(run), [], exhaustive.verdicts.analysed(embedder, DELAY), passages)
 
 
 def test_a_run_ends_while_the_generator_thinks_when_who_asked_is_taken_out_of_the_matter(people, judge):  # noqa: F811

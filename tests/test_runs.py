@@ -7,6 +7,7 @@ from uuid import uuid4
 
 import numpy as np
 import pytest
+from django.db import connection
 from django.test import Client
 from django.utils import timezone
 
@@ -205,6 +206,24 @@ def test_a_person_settles_what_is_undecided_and_the_table_says_so(people):
     assert rows["crane.txt"]["quote"].endswith("Geneva.")
     signed_in(people.member).post(path, {"value": ""})
     assert runs.counts(run)["undecided"] == 1
+
+
+def test_a_worker_that_knows_nothing_of_the_generator_can_still_store_verdicts(people):
+    """While a service is replaced, the old version writes into the new tables."""
+    run = begun(people)
+    row = run.verdicts.values().first()
+    old = {**row, "id": row["id"] + 1000}
+    for name in ("model", "prompt_tokens", "cached_tokens", "generator_seconds"):
+        del old[name]
+    run.verdicts.all().delete()
+    old["run_id"], old["document_id"], old["version_id"] = (
+        old[name].hex if connection.vendor == "sqlite" else old[name]
+        for name in ("run_id", "document_id", "version_id")
+    )
+    names, places = ", ".join(old), ", ".join(["%s"] * len(old))
+    with connection.cursor() as cursor:
+        cursor.execute(f"INSERT INTO knowledge_verdict ({names}) VALUES ({places})", list(old.values()))  # noqa: S608
+    assert run.verdicts.get().model == ""
 
 
 def test_a_cell_that_a_spreadsheet_would_calculate_is_text():

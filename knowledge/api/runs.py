@@ -16,6 +16,7 @@ from knowledge.models import Finding, Role, Run, Verdict
 
 router = Router(tags=["runs"])
 Settled = Literal["yes", "no", "undecided", ""]
+Shown = Literal["yes", "no", "undecided", "no_generator", ""]
 
 
 class RunIn(Schema):
@@ -71,8 +72,12 @@ class VerdictOut(Schema):
     machine: str = Field(description="What the machine said.")
     score: float | None = Field(description="Likeness of its sentences; null where the generator decided.")
     note: str
-    model: str = Field(description="The generator that was asked; empty: the sentences alone decided.")
-    prompt_tokens: int | None = Field(description="Tokens of all that it was given for this document.")
+    model: str = Field(
+        description="The generator that answered; empty: none was asked, or it failed, as the note says."
+    )
+    prompt_tokens: int | None = Field(
+        description="Tokens of all that it was given for this document; null where that was not told."
+    )
     cached_tokens: int | None = Field(description="Of these, those that it had read before.")
     settled_by: str
     settled_at: datetime | None
@@ -106,13 +111,16 @@ class RunOut(Schema):
     asker: str
     estimate: dict[str, Any]
     counts: dict[str, int] = Field(description="Documents by verdict, and `waiting`.")
+    generated_noes: int = Field(description="Of the no's, those that are the generator's word alone.")
     steps: list[dict[str, Any]] = Field(description="Of research: what was done, in order.")
     report: list[dict[str, Any]] = Field(
         description="Of research: headings with lines; numbers name findings."
     )
     findings: list[FindingOut] = Field(description="Of research, in the order of their numbers, from 1.")
-    model: str = Field(description="The generator that was asked; empty: none was.")
-    prompt_tokens: int | None = Field(description="Tokens of all that it was given for this run.")
+    model: str = Field(description="The generator that was asked; empty: none was, or none answered.")
+    prompt_tokens: int | None = Field(
+        description="Tokens that it was given for this run; calls that failed told none, so it may be more."
+    )
     cached_tokens: int | None = Field(description="Of these, those that it had read before.")
     seconds: float
     created: datetime
@@ -131,6 +139,7 @@ class RunOut(Schema):
             asker=str(row.asker),
             estimate=row.estimate,
             counts=runs.counts(row),
+            generated_noes=runs.generated_noes(row),
             steps=[{"number": step.number, "kind": step.kind, **step.data} for step in row.steps.all()],
             report=row.report,
             findings=[FindingOut.of(each) for each in found],
@@ -187,9 +196,12 @@ def list_verdicts(
     response: HttpResponse,
     run_id: UUID,
     at: Query[cursors.Place],
-    verdict: Settled = "",
+    verdict: Shown = "",
 ) -> list[VerdictOut]:
-    """Those that were reached; with `verdict` only such, a person's word before the machine's."""
+    """Those that were reached; with `verdict` only such, a person's word before the machine's.
+
+    `no_generator`: only those of the no's that are the generator's word.
+    """
     run = access.run_for(person_of(request), run_id)
     rows = runs.verdicts(run, verdict).prefetch_related("findings__version__document")
     return [VerdictOut.of(row) for row in cursors.piece(request, response, rows, ("number", "pk"), at)]

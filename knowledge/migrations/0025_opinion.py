@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     operations = [
         migrations.AddField("run", "prompt_tokens", models.PositiveBigIntegerField(null=True)),
         migrations.AddField("run", "cached_tokens", models.PositiveBigIntegerField(null=True)),
-        migrations.AddField("verdict", "model", models.CharField(blank=True, max_length=200)),
+        migrations.AddField("verdict", "model", models.CharField(blank=True, db_default="", max_length=200)),
         migrations.AddField("verdict", "prompt_tokens", models.PositiveIntegerField(null=True)),
         migrations.AddField("verdict", "cached_tokens", models.PositiveIntegerField(null=True)),
         migrations.AddField("verdict", "generator_seconds", models.FloatField(null=True)),

@@ -45,7 +45,8 @@ class Run(models.Model):
     estimate = models.JSONField(default=dict)
     # [{"heading": text, "lines": [{"text": …, "findings": [numbers]}]}, …]: what research wrote in the end.
     report = models.JSONField(default=list)
-    model = models.CharField(max_length=200, blank=True)  # the generator that was asked; "": none was
+    # The generator that was asked; "": none was, or none answered.
+    model = models.CharField(max_length=200, blank=True)
     prompt_tokens = models.PositiveBigIntegerField(null=True)  # that it was given; None: it was not asked
     cached_tokens = models.PositiveBigIntegerField(null=True)  # of these, what it had read before
     seconds = models.FloatField(default=0)  # of work, without what it waited
@@ -98,8 +99,8 @@ class Verdict(models.Model):
     note = models.TextField(blank=True)  # why it is undecided, and what the generator said, for people
     passages = models.PositiveIntegerField(default=0)  # that were looked through
     seconds = models.FloatField(default=0)
-    # The generator that was asked because the sentences left it open; "": none was, and those decided.
-    model = models.CharField(max_length=200, blank=True)
+    # The generator that answered because the sentences left it open; "": none was asked, or it failed.
+    model = models.CharField(max_length=200, blank=True, db_default="")
     prompt_tokens = models.PositiveIntegerField(null=True)  # that it was given
     cached_tokens = models.PositiveIntegerField(null=True)  # of these, what it had read before
     generator_seconds = models.FloatField(null=True)  # of `seconds`, those that it took

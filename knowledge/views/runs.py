@@ -192,6 +192,7 @@ def _shown(request: HttpRequest, run: Run) -> dict[str, Any]:
         "verdict": wanted,
         "choices": Verdict.Value.choices,
         "counts": tally,
+        "generated_noes": runs.generated_noes(run),
         "total": total,
         "looked": total - tally["waiting"],
         "page": page,
