@@ -12,7 +12,7 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import Q
 
-from inference.errors import InferenceError
+from inference.errors import InferenceError, Unavailable
 from ingestion import indexing, pages, places, sandbox, verdict
 from ingestion.parse.errors import ParseError, ParserKilled
 from ingestion.parse.parsed import Attachment, Ocr, Page, Parsed
@@ -47,7 +47,8 @@ def work(lease: jobs.Lease) -> None:
             jobs.fail(lease, str(error), error.code)
         except (InferenceError, IndexUnavailable, OSError) as error:
             logger.warning("Job %s: %s", lease.job_id, error)
-            jobs.retry_later(lease, str(error))
+            least = error.retry_after if isinstance(error, Unavailable) else None
+            jobs.retry_later(lease, str(error), least=least)
         except Exception as error:  # an error of ours must end in the row too, or the document hangs
             logger.exception("Job %s failed", lease.job_id)
             jobs.retry_later(lease, f"Internal error ({type(error).__name__}); the log has the details.")

@@ -3,6 +3,7 @@
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 from django.conf import settings
@@ -10,10 +11,11 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from inference.errors import Cancelled
+from inference.errors import Cancelled, InferenceError, ModelMissing, Unavailable
 from knowledge import access, findings, generations, jobs, opinions, verdicts
 from knowledge.index import IndexUnavailable
 from knowledge.models import Document, Finding, Passage, Run, Verdict, Version
+from knowledge.models.job import ATTEMPTS
 from knowledge.opinions import UNASKED, Opinion
 from knowledge.pins import Pin
 from knowledge.quotes import Quote
@@ -25,9 +27,19 @@ SLICE_SECONDS = 20.0  # then other matters have their turn
 MOST_TRIES = 2  # then the generator is not asked; where it might have been, as many for the sentences alone
 LEFT = "Who asked may no longer read this matter, so the run ended."
 POISON = "Reading this document ended the work twice, so it is left to a person."
+MOST_WAITS = 2  # of a document for a generator that is down; a run makes no more pauses in one turn either
+NOT_ASKED = "The generator was not asked, as it had just failed: {}"
 NOT_AGAIN = "Asking the generator about this document ended the work twice, so it was not asked again."
 NO_TEXT = "There is no text that could be read in this document."
 IN_PART = "Pages of this document could not be read, so what was found is not the whole of it."
+
+
+@dataclass
+class _Turn:
+    lease: jobs.Lease
+    question: verdicts.Question
+    until: float
+    failure: str = ""  # of the generator, which is not asked any more in this turn
 
 
 class _Left(Exception):
@@ -49,17 +61,17 @@ def work(lease: jobs.Lease, run: Run) -> None:
 
 def _go_through(lease: jobs.Lease, run: Run) -> bool:
     """False when the turn was over before all were done."""
-    until = time.monotonic() + SLICE_SECONDS
     embedder = generations.embedder(generations.current())
     question = verdicts.analysed(embedder, run.question)
+    turn = _Turn(lease, question, time.monotonic() + SLICE_SECONDS)
     total = run.verdicts.count()
-    waiting = run.verdicts.filter(value="").values_list("pk", flat=True)
+    waiting = run.verdicts.filter(value="").order_by("waits", "number").values_list("pk", flat=True)
     for done, pk in enumerate(waiting, start=total - len(waiting)):
         lease.report("reading", done, total)
         _check(run)
-        if time.monotonic() > until:
+        if time.monotonic() > turn.until:
             return False
-        _look(lease, question, pk)
+        _look(turn, pk)
     return True
 
 
@@ -75,7 +87,7 @@ def finish(lease: jobs.Lease, state: Run.State, note: str = "") -> None:
         Run.objects.filter(pk=lease.subject_id).update(state=state, note=note, finished=timezone.now())
 
 
-def _look(lease: jobs.Lease, question: verdicts.Question, pk: int) -> None:
+def _look(turn: _Turn, pk: int) -> None:
     """Judge one document as it is now; a newer version that came meanwhile is the one that is read."""
     started = time.monotonic()
     Verdict.objects.filter(pk=pk).update(tries=F("tries") + 1)
@@ -84,14 +96,15 @@ def _look(lease: jobs.Lease, question: verdicts.Question, pk: int) -> None:
         return
     row.version = row.document.current or row.version
     try:
-        judged, opinion = _judged(lease, row, question)
+        judged, opinion = _judged(turn, row)
         pins = opinion.pins or findings.pinned(judged.quotes)
         with transaction.atomic():
-            lease.hold()
+            turn.lease.hold()
             _check(row.run)
             _store(row, judged, opinion, pins, time.monotonic() - started)
-    except (jobs.LeaseLost, _Left):  # the worker lives, so nothing is wrong with the document
-        Verdict.objects.filter(pk=pk, tries=row.tries).update(tries=row.tries - 1)
+    except (jobs.LeaseLost, _Left, Unavailable) as error:  # nothing is wrong with the document
+        waits = row.waits + isinstance(error, Unavailable)
+        Verdict.objects.filter(pk=pk, tries=row.tries).update(tries=row.tries - 1, waits=waits)
         raise
 
 
@@ -119,7 +132,7 @@ def _store(row: Verdict, judged: Judged, opinion: Opinion, pins: Pins, seconds: 
     )
 
 
-def _judged(lease: jobs.Lease, row: Verdict, question: verdicts.Question) -> tuple[Judged, Opinion]:
+def _judged(turn: _Turn, row: Verdict) -> tuple[Judged, Opinion]:
     """By its sentences; what these leave open, by the generator where runs may ask it."""
     most = 2 * MOST_TRIES if settings.RUN_GENERATOR else MOST_TRIES
     if row.tries > most:
@@ -127,31 +140,41 @@ def _judged(lease: jobs.Lease, row: Verdict, question: verdicts.Question) -> tup
     found = passages(row.document)
     if not found:
         return Judged(Verdict.Value.UNDECIDED, note=NO_TEXT), UNASKED
-    judged, opinion = verdicts.judge(question, found), UNASKED
+    judged, opinion = verdicts.judge(turn.question, found), UNASKED
     if settings.RUN_GENERATOR and judged.value == Verdict.Value.UNDECIDED:
-        opinion = _asked(lease, row, judged.quotes, question, found)
+        opinion = _asked(turn, row, judged.quotes, found)
         judged = judged.settled(opinion.value, opinion.note)
     is_partial = row.version.state == Version.State.PARTIAL
     return (judged.in_part(IN_PART) if is_partial else judged), opinion
 
 
-def _asked(
-    lease: jobs.Lease,
-    row: Verdict,
-    keys: Sequence[Quote],
-    question: verdicts.Question,
-    found: Sequence[Passage],
-) -> Opinion:
+def _asked(turn: _Turn, row: Verdict, keys: Sequence[Quote], found: Sequence[Passage]) -> Opinion:
+    """Raises Unavailable where it is worth while to come back later."""
     if row.tries > MOST_TRIES:
         return Opinion(Verdict.Value.UNDECIDED, NOT_AGAIN)
-    lease.enter("asking the generator")
-    closest = verdicts.closest(question, found)
-    watch, is_near = _Watch(lease, row.run), partial(verdicts.is_near, question)
+    if turn.failure:
+        return Opinion(Verdict.Value.UNDECIDED, NOT_ASKED.format(turn.failure))
+    turn.lease.enter("asking the generator")
+    started, watch = time.monotonic(), _Watch(turn.lease, row.run)
+    closest, is_near = verdicts.closest(turn.question, found), partial(verdicts.is_near, turn.question)
     try:
-        with lease.idle():
+        with turn.lease.idle():
             return opinions.ask(row.version, row.run.question, keys, closest, watch, is_near)
     except Cancelled as error:
         raise (_Left if watch.has_left else jobs.LeaseLost) from error
+    except InferenceError as error:
+        _note_failure(turn, row, error)
+        return opinions.failed(error, time.monotonic() - started)
+
+
+def _note_failure(turn: _Turn, row: Verdict, error: InferenceError) -> None:
+    """What is wrong with the generator is not found out anew with every document of this turn."""
+    is_first = row.waits < MOST_WAITS and turn.lease.attempt < ATTEMPTS
+    if isinstance(error, Unavailable) and is_first:
+        raise error
+    if isinstance(error, Unavailable | ModelMissing):
+        turn.failure = str(error)
+        turn.until = time.monotonic() + SLICE_SECONDS  # for the sentences of the others
 
 
 class _Watch:

@@ -24,6 +24,7 @@ logger = logging.getLogger(__name__)
 LEASE = timedelta(seconds=45)
 BEAT_SECONDS = 10.0
 BACK_OFF = timedelta(seconds=10)
+LONGEST_PAUSE = timedelta(minutes=10)
 INTERRUPTIONS = 10
 NEVER = datetime.min.replace(tzinfo=UTC)
 OPEN = (Job.State.DUE, Job.State.RUNNING)
@@ -187,12 +188,18 @@ def fail(lease: Lease, note: str, reason: str = Version.Reason.GIVEN_UP) -> None
 
 
 @transaction.atomic
-def retry_later(lease: Lease, reason: str, code: str = Version.Reason.GIVEN_UP) -> None:
-    """A transient failure: due again after a pause, or quarantined when the attempts are used up."""
+def retry_later(
+    lease: Lease, reason: str, code: str = Version.Reason.GIVEN_UP, least: float | None = None
+) -> None:
+    """A transient failure: due again after a pause, or quarantined when the attempts are used up.
+
+    The pause is of `least` seconds at least, where the failure said so.
+    """
     if lease.attempt >= ATTEMPTS:
         fail(lease, f"{reason} (given up after {ATTEMPTS} attempts)", code)
         return
-    due = timezone.now() + BACK_OFF * 2 ** (lease.attempt - 1)
+    wished = min(timedelta(seconds=least or 0), LONGEST_PAUSE)
+    due = timezone.now() + max(BACK_OFF * 2 ** (lease.attempt - 1), wished)
     if not lease.rows().update(state=Job.State.DUE, due_at=due, lease_until=None, reason=reason, stage=""):
         raise LeaseLost
     _tell(lease, state=Version.State.WAITING)

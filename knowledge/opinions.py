@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from django.conf import settings
 
-from inference.errors import Cancelled, InferenceError
+from inference.errors import InferenceError
 from inference.generator import Message, Options, Usage
 from knowledge import conversation, engines, prompts, reading, sentences, turns
 from knowledge.citations import Checker, Read
@@ -70,28 +70,25 @@ def ask(
     cancelled: Callable[[], bool],
     is_near: Callable[[str], bool] = lambda _: True,
 ) -> Opinion:
-    """Have the generator decide about this version. Raises Cancelled; what else goes wrong leaves it open.
+    """Have the generator decide about this version. Raises InferenceError, of which Cancelled is one.
 
     `keys` are sentences that may decide it, `closest` its passages, the nearest first. Of a
     yes only sentences count that are near the question. Holds no connection.
     """
     give_back_connection()  # also while a model is opened
-    started = time.monotonic()
-    try:
-        model = engines.generator().name
-        started = time.monotonic()  # a model that is opened now is open for the next document
-        prompt = _prompt(version, question, keys, closest)
-        if not prompt.reads:
-            return Opinion(Verdict.Value.UNDECIDED, NO_ROOM)
-        said, usage = _said(version, prompt, cancelled)
-    except Cancelled:
-        raise
-    except InferenceError as error:
-        seconds = time.monotonic() - started
-        return Opinion(Verdict.Value.UNDECIDED, FAILED.format(error), seconds=seconds)
-        value, pins, what = _understood(said, prompt, is_near)
+    model = engines.generator().name
+    started = time.monotonic()  # a model that is opened now is open for the next document
+    prompt = _prompt(version, question, keys, closest)
+    if not prompt.reads:
+        return Opinion(Verdict.Value.UNDECIDED, NO_ROOM)
+    said, usage = _said(version, prompt, cancelled)
+    value, pins, what = _understood(said, prompt, is_near)
     note = f"The generator {model} read {WHOLE if prompt.is_whole else IN_PART} ({_told(usage)}) and {what}."
     return Opinion(value, note, pins, model, usage, time.monotonic() - started)
+
+
+def failed(error: InferenceError, seconds: float) -> Opinion:
+    return Opinion(Verdict.Value.UNDECIDED, FAILED.format(error), seconds=seconds)
 
 
 def _prompt(version: Version, question: str, keys: Sequence[Quote], closest: Sequence[Passage]) -> _Prompt:

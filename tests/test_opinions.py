@@ -156,7 +156,7 @@ def test_a_yes_counts_with_a_sentence_that_the_document_has(people, judge):
     assert found.quote == WAIT == found.version.text()[found.start : found.end]
 
 
-@pytest.mark.parametrize("begins", ["yes, ", "Yes - ", "**Yes**: ", "Yes [2]: ", "Yes\\n"])
+@pytest.mark.parametrize("begins", ["yes, ", "Yes - ", "**Yes**: ", "Yes [2] ", "Yes\\n"])
 def test_the_verdict_may_be_written_in_several_ways(people, judge, begins):
     assert told(people, judge, begins + WAIT).value == "yes"
 

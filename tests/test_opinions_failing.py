@@ -3,22 +3,26 @@
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 import pytest
 from django.db import connection
+from django.utils import timezone
 from starlette.responses import JSONResponse, StreamingResponse
 
 from inference.errors import Cancelled
 from ingestion import pipeline, places
 from knowledge import exhaustive, jobs, matters, opinions, runs, selection
-from knowledge.models import Finding, Run
+from knowledge.models import Finding, Job, Run
 from tests.inference.conftest import serving, wait_for
 from tests.inference.test_remote import END, Silent, closed_port, events, piece, replying
 from tests.test_generations import work_off
 from tests.test_opinions import (  # noqa: F401 - two fixtures
     COST,
     DELAY,
+    LETTER,
     WAIT,
+    add,
     done,
     judge,
     letter,
@@ -28,6 +32,47 @@ from tests.test_opinions import (  # noqa: F401 - two fixtures
 from tests.test_runs import begun, said
 
 pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_last(run: Run) -> Run:
+    """The run when it has come back as often as it does, without the pauses."""
+    for _ in range(exhaustive.MOST_WAITS + 1):
+        Job.objects.filter(run=run).update(due_at=timezone.now())
+        work_off()
+    run.refresh_from_db()
+    assert run.state == Run.State.DONE, run.note
+    return run
+
+
+def test_a_run_comes_back_to_a_generator_that_is_busy(people, judge):  # noqa: F811
+    run = begun(people, DELAY)
+    with replying(JSONResponse({}, 503, {"Retry-After": "300"})) as url:
+        judge(url)
+        work_off()
+    job = Job.objects.get(run=run)
+    assert job.due_at - timezone.now() > timedelta(seconds=200)
+    assert list(run.verdicts.values_list("value", "tries", "waits")) == [("no", 1, 0), ("", 0, 1)]
+    Job.objects.filter(run=run).update(due_at=timezone.now())
+    with replying(events(piece("No."), END)) as url:
+        judge(url)
+        work_off()
+    assert said(run) == {"lease.txt": "no", "letter.txt": "no"}
+
+
+def test_a_generator_that_is_down_is_found_out_once_and_not_with_every_document(people, judge):  # noqa: F811
+    add(people.matter, people.owner, "other.txt", LETTER.replace("nine", "ten"))
+    asked: list[str] = []
+
+    def busy() -> JSONResponse:
+        asked.append("")
+        return JSONResponse({}, 503)
+
+    with replying(busy) as url:
+        judge(url)
+        run = at_last(begun(people, DELAY))
+    assert len(asked) == exhaustive.MOST_WAITS + 1
+    notes = run.verdicts.filter(value="undecided").values_list("note", flat=True)
+    assert sorted(note[:24] for note in notes) == ["The generator was asked ", "The generator was not as"]
 
 
 @pytest.mark.parametrize(
@@ -42,7 +87,7 @@ pytestmark = pytest.mark.django_db(transaction=True)
 def test_a_generator_that_fails_leaves_the_document_open_and_the_run_goes_on(people, judge, reply):  # noqa: F811
     with replying(reply) as url:
         judge(url)
-        verdict = letter(done(people))
+        verdict = letter(at_last(begun(people, DELAY)))
     assert (verdict.value, verdict.model) == ("undecided", "")
     assert verdict.note.startswith("The generator was asked and did not answer: ")
     assert quotes(verdict) == [COST]
@@ -64,11 +109,11 @@ def test_how_long_it_took_to_fail_is_not_what_an_answer_is_expected_to_take(peop
 
 def test_so_does_one_that_is_down_and_one_that_is_too_slow(people, judge, settings):  # noqa: F811
     judge(closed_port())
-    assert "did not answer" in letter(done(people)).note
+    assert "did not answer" in letter(at_last(begun(people, DELAY))).note
     settings.ANSWER_SECONDS = 0.3
     with serving(Silent()) as url:
         judge(url)
-        assert "longer than 0.3 seconds" in letter(done(people)).note
+        assert "longer than 0.3 seconds" in letter(at_last(begun(people, DELAY))).note
 
 
 @contextmanager
@@ -149,10 +194,11 @@ def test_a_job_that_is_lost_just_before_the_generator_is_asked_is_left(people): 
     run = begun(people, DELAY)
     passages = exhaustive.passages(letter(run).document)
     embedder = exhaustive.generations.embedder(exhaustive.generations.current())
+    question = exhaustive.verdicts.analysed(embedder, DELAY)
     lease = jobs.claim_next()
     runs.cancel(run, people.owner)
     with pytest.raises(jobs.LeaseLost):
-        exhaustive._asked(lease, letter(run), [], exhaustive.verdicts.analysed(embedder, DELAY), passages)
+        exhaustive._asked(exhaustive._Turn(lease, question, 0.0), letter(run), [], passages)
 
 
 def test_a_run_ends_while_the_generator_thinks_when_who_asked_is_taken_out_of_the_matter(people, judge):  # noqa: F811

@@ -122,12 +122,12 @@ def test_a_worker_that_was_taken_for_dead_writes_nothing_and_another_goes_on(peo
         exhaustive.generations.embedder(exhaustive.generations.current()), QUESTION
     )
     pk = run.verdicts.values_list("pk", flat=True)[0]
-    exhaustive._look(first, question, pk)
+    exhaustive._look(exhaustive._Turn(first, question, 0.0), pk)
     Job.objects.filter(pk=first.job_id).update(lease_until=timezone.now() - timedelta(seconds=1))
     second = jobs.claim_next()
     assert second.job_id == first.job_id
     with pytest.raises(jobs.LeaseLost):
-        exhaustive._look(first, question, run.verdicts.values_list("pk", flat=True)[1])
+        exhaustive._look(exhaustive._Turn(first, question, 0.0), run.verdicts.values_list("pk", flat=True)[1])
     assert run.verdicts.exclude(value="").count() == 1
     pipeline.work(second)
     assert said(run) == {"crane.txt": "yes", "lease.txt": "no", "note.txt": "no"}
@@ -213,7 +213,7 @@ def test_a_worker_that_knows_nothing_of_the_generator_can_still_store_verdicts(p
     run = begun(people)
     row = run.verdicts.values().first()
     old = {**row, "id": row["id"] + 1000}
-    for name in ("model", "prompt_tokens", "cached_tokens", "generator_seconds"):
+    for name in ("model", "prompt_tokens", "cached_tokens", "generator_seconds", "waits"):
         del old[name]
     run.verdicts.all().delete()
     old["run_id"], old["document_id"], old["version_id"] = (

@@ -105,6 +105,8 @@ class Verdict(models.Model):
     cached_tokens = models.PositiveIntegerField(null=True)  # of these, what it had read before
     generator_seconds = models.FloatField(null=True)  # of `seconds`, those that it took
     tries = models.PositiveIntegerField(default=0)  # a document on which workers die is not tried for ever
+    # How often its run came back later because the generator was down or busy.
+    waits = models.PositiveIntegerField(default=0, db_default=0)
     settled = models.CharField(max_length=10, choices=Value.choices, blank=True)  # by a person
     settled_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL)
     settled_at = models.DateTimeField(null=True)
