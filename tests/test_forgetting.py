@@ -133,7 +133,7 @@ def test_a_server_that_is_down_holds_up_neither_deletions_nor_the_sweep(case, ho
     delete(case.matter)
     delete(case.foreign)
     assert host.asked == [FORGET]
-    Forgetting.objects.bulk_create(Forgetting(matter_id=uuid4(), tries=1) for _ in range(3))
+    Forgetting.objects.bulk_create(Forgetting(matter_id=uuid4()) for _ in range(3))
     later()
     assert forgetting.sweep() == 5
     assert host.asked == [FORGET] * 2
