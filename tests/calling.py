@@ -15,12 +15,24 @@ from knowledge.models import ApiToken
 
 
 @contextmanager
-def calling(user: User, patience: float = 0.0, **limits: Any) -> Iterator[Client]:
-    """In this person's name."""
-    transport = httpx.WSGITransport(_answer)
+def calling(user: User, patience: float = 0.0, refusals: int = 0, **limits: Any) -> Iterator[Client]:
+    """In this person's name; the first calls are one too many each."""
+    transport = _Full(refusals)
     token = ApiToken.issue(user, "test", **limits)
     with Client("http://localhost", token, patience=patience, transport=transport) as made:
         yield made
+
+
+class _Full(httpx.WSGITransport):
+    def __init__(self, refusals: int) -> None:
+        super().__init__(_answer)
+        self._refusals = refusals
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        if not self._refusals:
+            return super().handle_request(request)
+        self._refusals -= 1
+        return httpx.Response(429, headers={"Retry-After": "0"}, json={"detail": "Too many calls."})
 
 
 def _answer(environ: dict[str, Any], start: Callable[..., Any]) -> list[bytes]:

@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from uuid import uuid4
 
 import httpx
 import pytest
@@ -166,6 +167,12 @@ def test_a_patient_client_tries_again_what_may_be_repeated(case, host):
         with pytest.raises(Problem) as caught:  # another question would be asked
             client.ask(case.matter.pk, QUESTION)
     assert caught.value.retry_after == 0
+
+
+def test_a_patient_client_tries_a_stream_again_that_was_one_call_too_many(people):
+    with calling(people.owner, patience=5, refusals=2) as client, pytest.raises(Problem) as caught:
+        list(client.stream(uuid4(), QUESTION))
+    assert caught.value.status == 404  # what the service itself says
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ with Client("https://pincite.example", "pincite_…") as pincite:
 import json
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import PurePosixPath
 from typing import Any
 from uuid import UUID
@@ -77,7 +78,8 @@ class Client(Permissions):
     def stream(self, matter_id: UUID, question: str) -> Iterator[Event]:
         """The events of an answer as it is written: answer, text, sentence, then done or problem."""
         path, accept = f"/matters/{matter_id}/ask", {"Accept": "text/event-stream"}
-        with self._http.stream("POST", path, json=_question(question, None), headers=accept) as response:
+        words = {"json": _question(question, None), "headers": accept}
+        with closing(self._sent("POST", path, stream=True, **words)) as response:
             if response.is_error:
                 response.read()
                 raise problem(response)

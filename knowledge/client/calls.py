@@ -84,14 +84,16 @@ class Calls:
             raise problem(response)
         return response.json() if response.content else None
 
-    def _sent(self, method: str, path: str, **words: Any) -> httpx.Response:
+    def _sent(self, method: str, path: str, *, stream: bool = False, **words: Any) -> httpx.Response:
+        """With `stream` the body is not read yet, and the response is to be closed."""
         left = self._patience
         while True:
-            response = self._http.request(method, path, **words)
+            response = self._http.send(self._http.build_request(method, path, **words), stream=stream)
             told = _retry_after(response)
             wait = max(LEAST_SECONDS, told or 0)
             if told is None or wait > left or not _may_repeat(response):
                 return response
+            response.close()
             time.sleep(wait)
             left -= wait
 
