@@ -18,6 +18,7 @@ from knowledge.models import Answer, Citation
 from knowledge.streams import give_back_connection
 
 CUT = "It stopped at the limit of {} tokens, before its end."
+ENDS = {"done", "problem", "busy"}  # kinds of events
 GONE = "The documents that this answer was to be written from have been deleted meanwhile."
 
 
@@ -36,10 +37,10 @@ def write(answer_id: UUID, cancelled: Callable[[], bool]) -> Iterator[Event]:
 
 
 def complete(answer_id: UUID, cancelled: Callable[[], bool]) -> dict[str, Any]:
-    """Write to the end with nobody listening; what the last event says, nothing if it was cancelled."""
+    """Write to the end with nobody listening; what its last event says, nothing if it was cancelled."""
     told: dict[str, Any] = {}
     for event in write(answer_id, cancelled):
-        told = event.data
+        told = event.data if event.kind in ENDS else {}
     return told
 
 

@@ -32,12 +32,14 @@ class Server:
     """Writes a sentence, and then what its mood is."""
 
     mood = "good"
+    has_spoken = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         while (await receive()).get("more_body"):
             pass
         await send({"type": "http.response.start", "status": 200, "headers": []})
         await say(send, piece(RENT) + SAID.get(self.mood, ""))
+        self.has_spoken = True
         if self.mood == "reset":
             raise ConnectionResetError
         if self.mood in {"silent", "dripping"}:
@@ -87,6 +89,17 @@ def test_the_stream_ends_in_a_problem_nothing_is_kept_and_the_next_one_is_served
     assert writing.complete(answer.pk, lambda: False)["state"] == Answer.State.DONE
     answer.refresh_from_db()
     assert answer.sentences[0]["citations"]
+
+
+def test_an_answer_that_was_cancelled_says_nothing_at_its_end(case, server):
+    server.mood = "dripping"
+    asked = iter(range(5))  # so often after it has spoken
+    answer = answers.ask(
+        access.scope_for(case.owner, case.matter), case.matter, case.owner, "When is the rent due?"
+    )
+    assert writing.complete(answer.pk, lambda: server.has_spoken and next(asked, None) is None) == {}
+    answer.refresh_from_db()
+    assert answer.state == Answer.State.READY
 
 
 @pytest.mark.parametrize("mood", ["garbage", "cut"])
