@@ -78,10 +78,10 @@ def _complete(path: str, method: str, operation: Node, known: dict[str, Node]) -
     for status in _problems(operation):
         operation["responses"].setdefault(status, {})
     for status, response in operation["responses"].items():
-        if int(status) >= 400:
+        if int(status) >= 400 and operation.get("security"):  # /health describes its own 503
             _as_problem(int(status), response)
-        if int(status) in WAITED:
-            response.setdefault("headers", {})["Retry-After"] = WAIT
+            if int(status) in WAITED:
+                response.setdefault("headers", {})["Retry-After"] = WAIT
     _secure(path, method, operation)
     _exemplify(operation, known)
 
