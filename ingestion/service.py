@@ -102,7 +102,7 @@ def _work(stop: threading.Event) -> None:
         )  # fmt: skip
         try:
             worker.start()  # returns when it was stopped, or when it broke, which it has then logged
-        except Exception:
+        except Exception:  # whatever it was: a thread that dies of it would leave every job stranded
             logger.exception("The worker could not start")
         finally:
             _close_loop(worker)
