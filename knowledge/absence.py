@@ -4,11 +4,10 @@ It proves nothing: a clause may be worded in no usual way. So it is said beside 
 kept back. How often it is right: docs/answers.md.
 """
 
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from uuid import UUID
 
-from inference.embedder import Embedder
-from knowledge import access, headings, topics
+from knowledge import access, headings
 from knowledge.access import Scope
 from knowledge.clauses import Clause, plainly
 from knowledge.models import Generation, Passage
@@ -16,8 +15,10 @@ from knowledge.models import Generation, Passage
 DOCUMENTS = 3  # quotes from more say that no document is meant
 
 
-def unworded(scope: Scope, embedder: Embedder, question: str, quoted: Iterable[Passage]) -> str:
+def unworded(scope: Scope, asked: Sequence[Clause], quoted: Iterable[Passage]) -> str:
     """What the kind of clause is called, where none of the documents quoted has a sentence worded like one.
+
+    asked: the kinds of clauses that the question surely asks for, the likeliest first (`topics.asked`).
 
     "" where one has, or a heading has its name (an amendment may say only which figure replaces which), where
     no kind of clause is asked for that we know, and where no document is meant.
@@ -25,10 +26,9 @@ def unworded(scope: Scope, embedder: Embedder, question: str, quoted: Iterable[P
     versions = {passage.version_id for passage in quoted}
     if len(versions) > DOCUMENTS:
         return ""
-    kinds = topics.asked(embedder, question)
-    if not kinds or any(_is_about(kind, text) for text in _texts(scope, versions) for kind in kinds):
+    if not asked or any(_is_about(kind, text) for text in _texts(scope, versions) for kind in asked):
         return ""
-    return kinds[0].names[0]
+    return asked[0].names[0]
 
 
 def _is_about(kind: Clause, text: str) -> bool:

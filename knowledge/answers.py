@@ -5,8 +5,20 @@ from collections.abc import Mapping, Sequence
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from knowledge import absence, audit, choices, generations, preferences, quotes, reading, search, turns
+from knowledge import (
+    absence,
+    audit,
+    choices,
+    generations,
+    preferences,
+    quotes,
+    reading,
+    search,
+    topics,
+    turns,
+)
 from knowledge.access import Scope
+from knowledge.clauses import Clause
 from knowledge.models import Answer, Citation, Evidence, Matter, Passage
 from knowledge.pins import Pin, Texts
 from knowledge.preferences import Wishes
@@ -27,7 +39,8 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str, follows: Answe
     wishes = preferences.of(scope, asker, matter)
     passages = _found(scope, question, follows, wishes)
     answer = Answer(matter=matter, asker=asker, question=question, follows=follows)
-    found = _quotes(question, follows, passages)
+    asked = topics.asked(generations.embedder(generations.current()), question) if passages else []
+    found = _quotes(question, follows, passages, asked)
     if not found:
         search.check_rebuilt(scope)
         answer.state, answer.reason = Answer.State.NOTHING, NOTHING
@@ -42,9 +55,7 @@ def ask(scope: Scope, matter: Matter, asker: User, question: str, follows: Answe
     answer.plan = reading.told([*read.held, *read.rows], read.plan, shelf, wishes, scope) | {
         "anew": read.anew,
         "choices": [] if follows else [row.path for row in choices.of(scope, question, passages)],
-        "unworded": absence.unworded(
-            scope, generations.embedder(generations.current()), question, [quote.passage for quote in found]
-        ),
+        "unworded": absence.unworded(scope, asked, [quote.passage for quote in found]),
     }
     with transaction.atomic():
         answer.save()
@@ -81,9 +92,11 @@ def _together(follows: Answer, question: str) -> str:
     return f"{follows.question} {question}"[-search.LONGEST_QUERY :]
 
 
-def _quotes(question: str, follows: Answer | None, passages: Sequence[Passage]) -> list[quotes.Quote]:
+def _quotes(
+    question: str, follows: Answer | None, passages: Sequence[Passage], asked: Sequence[Clause]
+) -> list[quotes.Quote]:
     generation = generations.current()
-    found = quotes.best(generation, question, passages)
+    found = quotes.best(generation, question, passages, asked)
     if not found and follows is not None:
         found = quotes.best(generation, _together(follows, question), passages)
     return found

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge import adapter, furniture, generations, headings, highlight, kinds, names, sentences, topics
-from knowledge.clauses import plainly
+from knowledge.clauses import Clause, plainly
 from knowledge.models import Generation, Passage
 
 PASSAGES = 12  # how many passages are looked through
@@ -61,8 +61,13 @@ class _Candidate:
         return [self.passage.heading.split(" › ")[-1], *headings.of(before)][-1]
 
 
-def best(generation: Generation, question: str, passages: Sequence[Passage]) -> list[Quote]:
-    """The sentences worth quoting, best first; empty when nothing relevant was found."""
+def best(
+    generation: Generation, question: str, passages: Sequence[Passage], asked: Sequence[Clause] | None = None
+) -> list[Quote]:
+    """The sentences worth quoting, best first; empty when nothing relevant was found.
+
+    asked: the kinds of clauses that the question surely asks for (`topics.asked`), where they are known.
+    """
     candidates = _candidates(passages)
     if not candidates:
         return []
@@ -75,7 +80,9 @@ def best(generation: Generation, question: str, passages: Sequence[Passage]) -> 
     around = _shares(question, candidates, [candidate.passage.text for candidate in candidates])
     rank = np.array([1 / (1 + candidate.rank / 2) for candidate in candidates])
     scores = MEANING * learned + WORDS * words + AROUND * around + RANK * rank + KIND * told
-    return _choose(candidates, scores + WORDED * _worded(generation, question, candidates))
+    if asked is None:
+        asked = topics.asked(generations.embedder(generation), question)
+    return _choose(candidates, scores + WORDED * _worded(asked, candidates))
 
 
 def _candidates(passages: Sequence[Passage]) -> list[_Candidate]:
@@ -118,16 +125,16 @@ def _likeness(
     """
     embedder = generations.embedder(generation)
     vectors = embedder.embed_passages([candidate.words for candidate in candidates])
-    asked = adapter.adapted(embedder.embed_query(names.rest(question)), generation)
-    return vectors @ embedder.embed_query(question), vectors @ asked
+    rest, whole = names.rest(question), embedder.embed_query(question)
+    asked = adapter.adapted(whole if rest == question else embedder.embed_query(rest), generation)
+    return vectors @ whole, vectors @ asked
 
 
-def _worded(generation: Generation, question: str, candidates: Sequence[_Candidate]) -> NDArray[np.float64]:
+def _worded(asked: Sequence[Clause], candidates: Sequence[_Candidate]) -> NDArray[np.float64]:
     """1 for each that is worded like the kind of clause asked for, or stands under its name, (N,).
 
     An amendment may say only which figure replaces which.
     """
-    asked = topics.asked(generations.embedder(generation), question)
     said = [(plainly(candidate.words), plainly(candidate.heading)) for candidate in candidates]
     return np.array(
         [float(any(kind.is_worded(text) or kind.is_named(above) for kind in asked)) for text, above in said]

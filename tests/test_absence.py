@@ -8,7 +8,7 @@ import pytest
 from django.test import Client
 
 from ingestion import pipeline
-from knowledge import absence, access, answers, documents, generations
+from knowledge import absence, access, answers, documents, generations, topics
 from knowledge.models import Answer
 from tests.conftest import People, make_people
 
@@ -46,7 +46,7 @@ def add(people: People, name: str, text: str) -> None:
 def unworded(people: People, question: str, only: Iterable[UUID] | None = None) -> str:
     scope = access.scope_for(people.owner, people.matter, only)
     embedder = generations.embedder(generations.current())
-    return absence.unworded(scope, embedder, question, documents.passages(people.matter))
+    return absence.unworded(scope, topics.asked(embedder, question), documents.passages(people.matter))
 
 
 def ask(people: People, question: str) -> Answer:

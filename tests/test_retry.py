@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from inference.app import ServerConfig, build_app
 from inference.wire import problem
 from ingestion import pipeline
-from knowledge import asgi, documents, engines, retry
+from knowledge import access, answers, asgi, documents, engines, retry
 from knowledge.client import Problem
 from tests.calling import calling
 from tests.conftest import People, make_people
@@ -173,6 +173,14 @@ def test_a_patient_client_tries_a_stream_again_that_was_one_call_too_many(people
     with calling(people.owner, patience=5, refusals=2) as client, pytest.raises(Problem) as caught:
         list(client.stream(uuid4(), QUESTION))
     assert caught.value.status == 404  # what the service itself says
+
+
+def test_the_question_of_an_answer_is_embedded_for_search_and_once_more(case, host):
+    for _ in range(2):  # the first also embeds the names of all kinds of clauses
+        host.asked.clear()
+        answers.ask(access.scope_for(case.owner, case.matter), case.matter, case.owner, QUESTION)
+    # Once each: for search, for the sentences and what they are compared with, for the kind of clause.
+    assert host.asked.count(EMBEDDER) == 4
 
 
 @pytest.mark.parametrize(
