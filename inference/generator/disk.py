@@ -44,7 +44,8 @@ class Disk:
     def load(self, scope: str, tokens: Tokens, known: int) -> Segment | None:
         """What is there behind the first `known` tokens, as far as block follows block."""
         first = known // BLOCK
-        names = list(takewhile(Path.exists, self._names(scope, tokens)[first:]))
+        every = self._names(scope, tokens)
+        before, names = every[:first], list(takewhile(Path.exists, every[first:]))
         if len(names) * BLOCK <= known % BLOCK:
             return None
         whole = self._shape.empty(len(names) * BLOCK)
@@ -53,17 +54,21 @@ class Disk:
             futures = [submitted(readers, work) for work in works]
             placed = (future is not None and future.result() for future in futures)
             count = BLOCK * sum(takewhile(bool, placed))
-        touch(names)
+        touch([*before, *names])
         if count <= known % BLOCK:
             return None
         segment = Segment(whole[:, :, :, known % BLOCK : count])
         return segment if segment.numbers.is_contiguous() else segment.copy()
 
     def _read_into(self, whole: Tensor, name: Path, at: int) -> bool:
-        block = (self._files.read(name) or {}).get("numbers")
-        if block is None or block.dtype != whole.dtype:
+        file, there = self._files.read(name), whole[:, :, :, at * BLOCK : (at + 1) * BLOCK]
+        if file is None:
             return False
-        whole[:, :, :, at * BLOCK : (at + 1) * BLOCK] = block
+        block = file.get("numbers")
+        if block is None or block.dtype != there.dtype or block.shape != there.shape:
+            self._files.drop(name)
+            return False
+        there.copy_(block)
         return True
 
     def save(self, scope: str, tokens: Tokens, segments: Sequence[Segment]) -> None:
@@ -97,7 +102,7 @@ def links(root: str, tokens: Tokens) -> Iterator[bytes]:
 
 def _block(segments: Sequence[Segment], start: int) -> dict[str, Tensor]:
     """(L, 2, G, BLOCK, D) out of segments that follow each other."""
-    return {"numbers": torch.cat([part.numbers for part in cut(segments, start, start + BLOCK)], dim=3)}
+    return {"numbers": torch.cat([part.numbers.cpu() for part in cut(segments, start, start + BLOCK)], dim=3)}
 
 
 def cut(pieces: Sequence[P], start: int, stop: int) -> Iterator[P]:

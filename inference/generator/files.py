@@ -5,6 +5,7 @@ budget the scopes give way to each other as in memory (`shares`).
 """
 
 import json
+import logging
 import os
 import time
 from collections import Counter
@@ -24,6 +25,8 @@ from torch import Tensor
 
 from inference.generator import homes
 from inference.generator.shares import Shares
+
+logger = logging.getLogger(__name__)
 
 MOST_JOBS = 4  # prompts waiting to be written; what comes beyond is not kept
 NONCE = 12
@@ -56,10 +59,14 @@ class Files:
         except FileNotFoundError:
             return None
         except (OSError, ValueError, KeyError, TypeError, SafetensorError, InvalidTag):
-            with suppress(OSError):
-                name.unlink()
+            self.drop(name)
             return None
         return tensors
+
+    def drop(self, name: Path) -> None:
+        """What is of no use, whole as it is."""
+        with suppress(OSError):
+            name.unlink()
 
     def save(self, scope: str, works: Sequence[Work]) -> None:
         """What is not there yet, later, in a thread of its own; what is needed for the others comes first."""
@@ -84,12 +91,19 @@ class Files:
             homes.forget(self._folder, scope)
 
     def _work(self) -> None:
+        """What cannot be written is not: what is remembered is a convenience."""
         try:
-            with suppress(Empty, OSError):  # a full disk: what is remembered is a convenience
+            with suppress(Empty):
                 while True:
-                    self._write(*self._jobs.get_nowait())
-        finally:  # also where a device has no memory to copy with: the next save starts another thread
+                    self._try(*self._jobs.get_nowait())
+        finally:
             self._writing.release()
+
+    def _try(self, scope: str, works: Sequence[Work], forgets: int) -> None:
+        try:
+            self._write(scope, works, forgets)
+        except Exception as error:  # noqa: BLE001  a full disk, a device without memory: the next may go
+            logger.warning("What was read could not be kept on disk: %s: %s", type(error).__name__, error)
 
     def _write(self, scope: str, works: Sequence[Work], forgets: int) -> None:
         for name, made in works:
@@ -144,8 +158,10 @@ def _opened(name: Path, cipher: AESGCM | None) -> tuple[dict[str, Tensor], str]:
 
 
 def _digest(tensors: Tensors) -> str:
+    """Of names, kinds, sizes and numbers."""
     digest = sha256()
-    for _, tensor in sorted(tensors.items()):
+    for name, tensor in sorted(tensors.items()):
+        digest.update(f"{name} {tensor.dtype} {list(tensor.shape)} ".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 

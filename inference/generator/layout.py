@@ -145,14 +145,19 @@ class Layout:
         return Stretch([_whole(row) for row in self.rows(cache)], self.state(cache), length)
 
     def fits(self, stretch: Stretch) -> bool:
-        """Whether these can be the tensors of this model."""
+        """Whether these can be tensors of this model: rows where there are tokens, the rest unless None."""
+        count, fixed = len(self._rows), len(self._rows) + len(self._windows)  # from there on all sizes are
+        expected = [
+            (like, at < fixed)
+            for at, like in enumerate(self._like)
+            if (len(stretch) if at < count else stretch.state is not None)
+        ]
         tensors = [*stretch.rows, *(stretch.state or ())]
-        if len(tensors) != len(self._like) or any(row.shape[2] != len(stretch) for row in stretch.rows):
+        if len(tensors) != len(expected) or any(row.shape[2:3] != (len(stretch),) for row in stretch.rows):
             return False
-        fixed = len(self._rows) + len(self._windows)  # from here on all sizes are
         return all(
-            tensor.dtype == like.dtype and _sizes(tensor, at < fixed) == _sizes(like, at < fixed)
-            for at, (tensor, like) in enumerate(zip(tensors, self._like, strict=True))
+            tensor.dtype == like.dtype and _sizes(tensor, grows) == _sizes(like, grows)
+            for tensor, (like, grows) in zip(tensors, expected, strict=True)
         )
 
     def cache(self, stretches: Sequence[Stretch]) -> DynamicCache:

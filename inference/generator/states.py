@@ -31,28 +31,37 @@ class StateDisk:
 
     def load(self, scope: str, tokens: Tokens, known: int) -> Stretch | None:
         """What is there behind the first `known` tokens, to the last end from which a sequence can go on."""
-        blocks, ends = self._names(scope, tokens)
+        blocks, end = self._names(scope, tokens)
+        first = known // BLOCK
+        there = list(takewhile(Path.exists, blocks[first:])) if self._layout.row_bytes else []
         if not self._layout.state_bytes:
-            whole = list(takewhile(Path.exists, blocks))
-            return self._found(whole, None, known, BLOCK * len(whole))
-        for length in sorted(self._lengths(scope), reverse=True):
-            if length <= len(tokens) and ends(length).exists():
-                found = self._found(blocks[: length // BLOCK], ends(length), known, length)
-                if found is not None or length <= known:
-                    return found
+            pieces = self._blocks(there)
+            touch(blocks[: first + len(pieces)])
+            return self._joined(pieces, known, BLOCK * (first + len(pieces)))
+        has_rows, reach = self._layout.row_bytes > 0, BLOCK * (first + len(there) + 1) - 1
+        most = min(reach, len(tokens)) if has_rows else len(tokens)
+        lengths = sorted(self._lengths(scope), reverse=True)
+        lengths = [at for at in lengths if known < at <= most and end(at).exists()]
+        pieces = self._blocks(there[: lengths[0] // BLOCK - first]) if lengths else []
+        for length in lengths:
+            count = length // BLOCK - first if has_rows else 0
+            last = self._read(end(length), length % BLOCK, has_state=True) if count <= len(pieces) else None
+            if last is not None:
+                touch([*(blocks[: first + count] if has_rows else []), end(length)])
+                return self._joined([*pieces[:count], last], known, length)
         return None
 
     def save(self, scope: str, tokens: Tokens, stretches: Sequence[Stretch]) -> None:
-        """All whole blocks of the tokens, which the stretches hold, and the states behind them."""
-        blocks, ends = self._names(scope, tokens)
-        held, works, at = list(stretches), list[Work](), 0
-        if self._layout.row_bytes:
-            works += [(name, partial(_block, held, start * BLOCK)) for start, name in enumerate(blocks)]
+        """All whole blocks of the tokens, which the stretches hold, and each state behind its blocks."""
+        blocks, end = self._names(scope, tokens)
+        held, works, at = list(stretches), list[tuple[int, Work]](), 0
+        for number, name in enumerate(blocks if self._layout.row_bytes else []):
+            works.append((BLOCK * (number + 1), (name, partial(_block, held, BLOCK * number))))
         for stretch in held:
             at += len(stretch)
             if stretch.state:
-                works.append((ends(at), partial(_end, held, stretch.state, at)))
-        self._files.save(scope, works)
+                works.append((at, (end(at), partial(_end, held, stretch.state, at))))
+        self._files.save(scope, [work for _, work in sorted(works, key=lambda one: one[0])])
 
     def wait(self) -> None:
         """Until everything is written."""
@@ -61,26 +70,36 @@ class StateDisk:
     def forget(self, scope: str) -> None:
         self._files.forget(scope)
 
-    def _found(self, blocks: Sequence[Path], end: Path | None, known: int, length: int) -> Stretch | None:
-        """Nothing where one of the files is missing or damaged."""
+    def _blocks(self, names: Sequence[Path]) -> list[Stretch]:
+        """As far as none is damaged."""
+        pieces = list[Stretch]()
+        with ThreadPoolExecutor(READERS) as readers:
+            works = [partial(self._read, name, BLOCK, has_state=False) for name in names]
+            for future in [submitted(readers, work) for work in works]:
+                if future is None or (piece := future.result()) is None:
+                    break
+                pieces.append(piece)
+        return pieces
+
+    def _read(self, name: Path, length: int, *, has_state: bool) -> Stretch | None:
+        """So many tokens. None where the file is missing, damaged, or of another model."""
+        file = self._files.read(name)
+        if file is None:
+            return None
+        piece = Stretch(_numbered("row", file), _numbered("state", file) if has_state else None, length)
+        if self._layout.fits(piece):
+            return piece
+        self._files.drop(name)
+        return None
+
+    def _joined(self, pieces: Sequence[Stretch], known: int, length: int) -> Stretch | None:
+        """What is behind the `known` tokens; the first piece begins with the block that they end in."""
         if length <= known:
             return None
-        names = [*(blocks[known // BLOCK :] if self._layout.row_bytes else []), *([end] if end else [])]
-        with ThreadPoolExecutor(READERS) as readers:
-            futures = [submitted(readers, partial(self._files.read, name)) for name in names]
-            files = [future.result() if future is not None else None for future in futures]
-        touch(names)
-        read = [file for file in files if file is not None]
-        return self._joined(read, known % BLOCK, length - known) if len(read) == len(names) else None
-
-    def _joined(self, files: Sequence[dict[str, Tensor]], skipped: int, length: int) -> Stretch | None:
-        device, rows = self._layout.device, list[Tensor]()
-        for name in _numbered("row", files[0] if len(files) == 1 else files[0] | files[-1]):
-            parts = [file[name] for file in files if name in file]
-            rows.append(torch.cat(parts, dim=2)[:, :, skipped : skipped + length].to(device).contiguous())
-        state = [files[-1][name].to(device) for name in _numbered("state", files[-1])]
-        stretch = Stretch(rows, state, length)
-        return stretch if self._layout.fits(stretch) else None
+        device, columns = self._layout.device, zip(*(p.rows for p in pieces if p.rows), strict=True)
+        rows = [torch.cat(column, dim=2)[:, :, known % BLOCK :] for column in columns]
+        state = [tensor.to(device) for tensor in pieces[-1].state or ()]
+        return Stretch([row.to(device).contiguous() for row in rows], state, length - known)
 
     def _lengths(self, scope: str) -> set[int]:
         """Of all texts of the scope from whose ends a sequence can go on."""
@@ -99,10 +118,10 @@ class StateDisk:
         return [home / f"{link.hex()}.safetensors" for link in chain[1:]], end
 
 
-def _numbered(kind: str, tensors: Mapping[str, Tensor]) -> list[str]:
-    """Their names, in order."""
-    count = sum(name.startswith(f"{kind}.") for name in tensors)
-    return [f"{kind}.{at}" for at in range(count)]
+def _numbered(kind: str, tensors: Mapping[str, Tensor]) -> list[Tensor]:
+    """In order."""
+    names = (f"{kind}.{at}" for at in range(len(tensors)))
+    return [tensors[name] for name in names if name in tensors]
 
 
 def _block(stretches: Sequence[Stretch], start: int) -> dict[str, Tensor]:
@@ -116,6 +135,9 @@ def _end(stretches: Sequence[Stretch], state: Sequence[Tensor], at: int) -> dict
 
 
 def _rows(stretches: Sequence[Stretch], start: int, stop: int) -> dict[str, Tensor]:
-    """(1, G, stop - start, D) each."""
+    """(1, G, stop - start, D) each, wherever the stretches are."""
     columns = zip(*(part.rows for part in cut(stretches, start, stop)), strict=True)
-    return {f"row.{number}": torch.cat(column, dim=2) for number, column in enumerate(columns)}
+    return {
+        f"row.{number}": torch.cat([row.cpu() for row in column], dim=2)
+        for number, column in enumerate(columns)
+    }

@@ -104,6 +104,28 @@ def test_a_damaged_file_is_not_believed(tmp_path, numbers, key, damage):
     assert not second.exists()
 
 
+def test_numbers_of_another_shape_are_deleted(tmp_path, numbers):
+    disk = saved(opened(tmp_path), numbers)
+    second = disk._names("a", TOKENS)[1]
+    second.unlink()
+    disk._files.save("a", [(second, lambda: {"numbers": numbers[:, :, :, :7]})])
+    disk.wait()
+    assert len(disk.load("a", TOKENS, 0)) == BLOCK
+    assert not second.exists()
+
+
+def test_what_cannot_be_written_is_said_and_the_next_is_written(tmp_path, numbers, caplog):
+    disk, slow = opened(tmp_path), Slow(numbers)
+    disk.save("a", TOKENS, [slow])
+    assert slow.reached.wait(10)
+    disk.save("b", TOKENS, [Segment(numbers[:1, :, :, :5]), Segment(numbers[:, :, :, 5:])])
+    disk.save("c", TOKENS, [Segment(numbers)])
+    slow.may_go_on.set()
+    disk.wait()
+    assert "could not be kept on disk: RuntimeError" in caplog.text
+    assert len(disk.load("c", TOKENS, 0)) == 3 * BLOCK
+
+
 def test_the_files_stay_in_their_budget(tmp_path, numbers):
     one = saved(opened(tmp_path / "measure"), numbers)._names("a", TOKENS)[0].stat().st_size
     disk = opened(tmp_path / "small", 4 * one)
