@@ -188,6 +188,7 @@ class Engine:
             except Exception as error:  # noqa: BLE001  it is in no list: nobody else would tell it
                 request.end(error)
                 return
+            request.waits_for = None  # else each would keep those before it
             request.cached = len(state)
             self.counts.update(requests=1, prompt_tokens=len(request.ids), cached_tokens=len(state))
             self._running.append(Running(request, state, self._costs if self.reader.can_draft else None))

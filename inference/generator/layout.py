@@ -36,9 +36,9 @@ KNOWN = {*GROWS, *SLIDES, *RECURS, DummyLayer}
 # Tokens of a trial, which every vocabulary has.
 BEGINNING, NEXT, OTHER = (0, 1), (0,), (2, 2)
 NEAR = 4  # times its precision, of the largest logit
-APART = "it keeps what it has read in a way that is not known."
+UNSEEN = "it keeps what it has read in a way that is not known."
 
-Place = tuple[int, str, int]  # layer, what it calls it, which of several
+Slot = tuple[int, str, int]  # layer, what it calls it, which of several
 
 
 class Stretch:
@@ -89,23 +89,25 @@ class Layout:
         cache = self.empty()
         self.unknown = sorted({type(layer).__name__ for layer in cache.layers if type(layer) not in KNOWN})
         self._read(model, cache, BEGINNING)
-        self._rows = list(_places(cache, GROWS, ("keys", "values")))
-        self._windows = list(_places(cache, SLIDES, ("keys", "values")))
-        self._states = list(_places(cache, RECURS, ("conv_states", "recurrent_states")))
-        places = (*self._rows, *self._windows, *self._states)
-        self._like = [_found(cache, place).to("meta") for place in places]
-        self.row_bytes = sum(_found(cache, place).nbytes for place in self._rows) // len(BEGINNING)
-        self.state_bytes = sum(_found(cache, place).nbytes for place in self._states)
-        for place in self._windows:
-            row = _found(cache, place).nbytes // len(BEGINNING)
-            self.state_bytes += row * (_layer(cache, place).sliding_window - 1)
+        self._rows = list(_slots(cache, GROWS, ("keys", "values")))
+        self._windows = list(_slots(cache, SLIDES, ("keys", "values")))
+        self._states = list(_slots(cache, RECURS, ("conv_states", "recurrent_states")))
+        slots = (*self._rows, *self._windows, *self._states)
+        self._like = [_found(cache, slot).to("meta") for slot in slots]
+        self.row_bytes = sum(_found(cache, slot).nbytes for slot in self._rows) // len(BEGINNING)
+        self.state_bytes = sum(_found(cache, slot).nbytes for slot in self._states)
+        for slot in self._windows:
+            row = _found(cache, slot).nbytes // len(BEGINNING)
+            self.state_bytes += row * (_layer(cache, slot).sliding_window - 1)
         if not self.unknown and not self._is_all(model, cache):
-            raise ModelMissing(f"A model of the kind “{model.config.model_type}” is not served here: {APART}")
+            raise ModelMissing(
+                f"A model of the kind “{model.config.model_type}” is not served here: {UNSEEN}"
+            )
 
     def _is_all(self, model: PreTrainedModel, cache: DynamicCache) -> bool:
         """Whether a sequence goes on in the same way after another was read, and from a copy."""
         recurring = {index for index, layer in enumerate(cache.layers) if type(layer) in RECURS}
-        if recurring - {place[0] for place in self._states} or not (self._rows or self._windows or recurring):
+        if recurring - {slot[0] for slot in self._states} or not (self._rows or self._windows or recurring):
             return False
         whole = self.taken(cache, len(BEGINNING))
         straight = self.empty()
@@ -134,11 +136,11 @@ class Layout:
 
     def rows(self, cache: DynamicCache) -> list[Tensor]:
         """What grows, as it stands now; (1, G, T, D) each."""
-        return [_found(cache, place) for place in self._rows]
+        return [_found(cache, slot) for slot in self._rows]
 
     def state(self, cache: DynamicCache) -> list[Tensor]:
         """A copy of what keeps its size."""
-        return [_found(cache, place).clone() for place in (*self._windows, *self._states)]
+        return [_found(cache, slot).clone() for slot in (*self._windows, *self._states)]
 
     def taken(self, cache: DynamicCache, length: int) -> Stretch:
         """All of the cache's tokens."""
@@ -181,7 +183,7 @@ class Layout:
         columns = zip(*(self.rows(cache) for cache in caches), strict=True)
         padded = ([pad(row, (0, 0, longest - row.shape[2], 0)) for row in column] for column in columns)
         rows = [torch.cat(column) for column in padded]
-        states = zip(*([_found(cache, place) for place in self._states] for cache in caches), strict=True)
+        states = zip(*([_found(cache, slot) for slot in self._states] for cache in caches), strict=True)
         together = self.empty()
         self.put(together, rows, [torch.cat(state) for state in states], longest)
         return together
@@ -190,7 +192,7 @@ class Layout:
         """The caches take what is theirs; as views."""
         for at, (cache, length) in enumerate(zip(caches, lengths, strict=True)):
             rows = [row[at : at + 1, :, row.shape[2] - length :] for row in self.rows(together)]
-            state = [_found(together, place)[at : at + 1] for place in self._states]
+            state = [_found(together, slot)[at : at + 1] for slot in self._states]
             self.put(cache, rows, state, length)
 
     def rewind(self, cache: DynamicCache, state: Sequence[Tensor], length: int) -> None:
@@ -199,15 +201,15 @@ class Layout:
 
     def put(self, cache: DynamicCache, rows: Sequence[Tensor], state: Sequence[Tensor], length: int) -> None:
         """The cache holds these from now on, and changes `state` in place."""
-        for place, tensor in zip((*self._rows, *self._windows, *self._states), (*rows, *state), strict=True):
-            layer = _layer(cache, place)
-            if place in self._states:
-                _put_state(layer, place, tensor)
+        for slot, tensor in zip((*self._rows, *self._windows, *self._states), (*rows, *state), strict=True):
+            layer = _layer(cache, slot)
+            if slot in self._states:
+                _put_state(layer, slot, tensor)
                 continue
             if not layer.is_initialized:
                 layer.lazy_initialization(tensor, tensor)
-            setattr(layer, place[1], tensor)
-            if place in self._windows:
+            setattr(layer, slot[1], tensor)
+            if slot in self._windows:
                 layer.cumulative_length = length
 
 
@@ -225,7 +227,7 @@ def _argument(model: PreTrainedModel) -> str:
     return "past_key_values" if "past_key_values" in names else "cache_params"
 
 
-def _places(cache: DynamicCache, kinds: tuple[type, ...], names: Sequence[str]) -> Iterator[Place]:
+def _slots(cache: DynamicCache, kinds: tuple[type, ...], names: Sequence[str]) -> Iterator[Slot]:
     """Where the layers of these kinds keep a tensor."""
     for index, layer in enumerate(cache.layers):
         for name in names if type(layer) in kinds else ():
@@ -234,18 +236,18 @@ def _places(cache: DynamicCache, kinds: tuple[type, ...], names: Sequence[str]) 
             yield from ((index, name, at) for at, tensor in which.items() if tensor is not None)
 
 
-def _layer(cache: DynamicCache, place: Place) -> Any:
-    return cache.layers[place[0]]
+def _layer(cache: DynamicCache, slot: Slot) -> Any:
+    return cache.layers[slot[0]]
 
 
-def _found(cache: DynamicCache, place: Place) -> Tensor:
-    held = getattr(_layer(cache, place), place[1])
-    tensor: Tensor = held[place[2]] if isinstance(held, dict) else held
+def _found(cache: DynamicCache, slot: Slot) -> Tensor:
+    held = getattr(_layer(cache, slot), slot[1])
+    tensor: Tensor = held[slot[2]] if isinstance(held, dict) else held
     return tensor
 
 
-def _put_state(layer: Any, place: Place, tensor: Tensor) -> None:
-    _, name, at = place
+def _put_state(layer: Any, slot: Slot, tensor: Tensor) -> None:
+    _, name, at = slot
     if name == "conv_states":
         if not layer.is_conv_states_initialized[at]:
             layer.lazy_initialization(conv_states=tensor, state_idx=at)

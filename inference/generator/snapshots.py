@@ -109,7 +109,8 @@ class Snapshots:
         self._layout = layout
         self._disk = disk
         self.prefixes = Tree(most_bytes, host_bytes, layout.device)
-        cost = layout.state_bytes // max(1, layout.row_bytes)  # a state takes as much as so many tokens
+        # A state takes as much as so many tokens; where these take nothing only their number counts.
+        cost = layout.state_bytes // layout.row_bytes if layout.row_bytes else 0
         self._interval = chunk * max(1, -(-cost // chunk))
         fitting = most_bytes // SHARE // max(1, layout.state_bytes)
         self._most = min(MOST_STOPS, max(FEWEST_STOPS, fitting))

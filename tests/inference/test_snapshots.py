@@ -118,6 +118,18 @@ def test_of_prompts_asked_at_once_the_second_gets_all_that_it_shares(kimi):
     requests = [ask(engine, ids, 3) for ids in asked]
     assert [request.tokens() for request in requests] == [reference(plain, ids, 3) for ids in asked]
     assert [request.cached for request in requests] == [0, 140, 140]
+    assert [request.waits_for for request in requests] == [None, None, None]
+
+
+def test_a_model_of_nothing_but_states_keeps_some_of_a_long_text():
+    config = AutoConfig.for_model("mamba2", **SMALL | {"num_hidden_layers": 3} | OTHERS["mamba2"])
+    engine, plain = pair(config)
+    text = prompt(400)
+    ask(engine, text, 1).tokens()
+    ids = text[:300] + prompt(9, 2)
+    request = ask(engine, ids, 3)
+    assert request.tokens() == reference(plain, ids, 3)
+    assert request.cached >= 200
 
 
 def test_logits_behind_a_snapshot_are_those_of_a_fresh_read(kimi):
