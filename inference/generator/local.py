@@ -52,14 +52,15 @@ class LocalGenerator:
         self, messages: Sequence[Message], options: Options, cancelled: Callable[[], bool]
     ) -> "LocalStream":
         def begin() -> Request:
-            return self._begin(self._script.prompt(messages), messages, options)
+            return self._begin(*self._prompt(messages), options)
 
         return LocalStream(begin, self._script, options, cancelled)
 
     def warm(self, messages: Sequence[Message], scope: str, cancelled: Callable[[], bool]) -> Usage:
         options = Options(max_tokens=0, scope=scope, deadline_seconds=WARM_SECONDS)
-        ids = self._script.beginning(messages)
-        stream = LocalStream(lambda: self._begin(ids, messages, options), self._script, options, cancelled)
+        prompt, sections = self._prompt(messages)
+        ids = self._script.beginning(messages, prompt)
+        stream = LocalStream(lambda: self._begin(ids, sections, options), self._script, options, cancelled)
         for _ in stream:
             pass
         return stream.usage
@@ -76,7 +77,13 @@ class LocalGenerator:
         """What was read for this scope is no longer known, in memory or on disk."""
         self._engine.forget(scope)
 
-    def _begin(self, ids: Sequence[int], messages: Sequence[Message], options: Options) -> Request:
+    def _prompt(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
+        """Token ids, and where its sections end, if that makes a difference."""
+        if self._engine.keeps_states:
+            return self._script.sectioned(messages)
+        return self._script.prompt(messages), []
+
+    def _begin(self, ids: Sequence[int], sections: Sequence[int], options: Options) -> Request:
         if len(ids) + options.max_tokens > self.window:
             raise ContextTooLong(
                 f"The prompt has {len(ids)} tokens and the answer may have {options.max_tokens}: "
@@ -87,8 +94,7 @@ class LocalGenerator:
         has_form = bool(options.ids or options.openings)
         form = Form(self._pieces, options.ids, options.openings) if has_form else None
         request = Request(ids, options.max_tokens, sampling, options.scope, deadline, form)
-        if self._engine.keeps_states:
-            request.sections = (*request.sections, *self._script.sections(messages))
+        request.sections = (*request.sections, *sections)
         self._engine.submit(request)
         return request
 

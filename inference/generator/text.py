@@ -36,16 +36,21 @@ class Script:
         return self._ids(self._text(messages), special=not self.tokenizer.chat_template)
 
     def sections(self, messages: Sequence[Message]) -> list[int]:
-        """Numbers of the prompt's tokens with which a message ends, or a section of it.
+        """As sectioned(), without the prompt."""
+        return self.sectioned(messages)[1]
+
+    def sectioned(self, messages: Sequence[Message]) -> tuple[list[int], list[int]]:
+        """The prompt, and the numbers of its tokens with which a message ends, or a section of it.
 
         None where the tokenizer does not tell which characters a token stands for.
         """
         if not self.tokenizer.is_fast:
-            return []
+            return self.prompt(messages), []
         text, special = self._text(messages), not self.tokenizer.chat_template
         coded = self.tokenizer(text, add_special_tokens=special, return_offsets_mapping=True, verbose=False)
         stops = [stop for _, stop in coded["offset_mapping"]]
-        return sorted({bisect_right(stops, end) for end in self._section_ends(text, messages)} - {0})
+        ends = {bisect_right(stops, end) for end in self._section_ends(text, messages)}
+        return list(coded["input_ids"]), sorted(ends - {0})
 
     def _section_ends(self, text: str, messages: Sequence[Message]) -> Iterator[int]:
         """In characters of the prompt; before white space, since that may form a token with what follows."""
@@ -67,10 +72,13 @@ class Script:
         turns = [{"role": m.role, "content": self._harmless(m.content)} for m in messages]
         return self._templated(turns) if self.tokenizer.chat_template else _plain(turns)
 
-    def beginning(self, messages: Sequence[Message]) -> list[int]:
-        """Token ids that any prompt has whose last message goes on from the last of these."""
+    def beginning(self, messages: Sequence[Message], prompt: Sequence[int] | None = None) -> list[int]:
+        """Token ids that any prompt has whose last message goes on from the last of these.
+
+        prompt: of these messages, where it is known.
+        """
         longer = [*messages[:-1], Message(messages[-1].role, messages[-1].content + "\n\n.")]
-        pairs = zip(self.prompt(messages), self.prompt(longer), strict=False)
+        pairs = zip(prompt or self.prompt(messages), self.prompt(longer), strict=False)
         return [token for token, _ in takewhile(lambda pair: pair[0] == pair[1], pairs)]
 
     def count(self, text: str) -> int:

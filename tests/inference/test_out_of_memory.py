@@ -7,6 +7,7 @@ import torch
 
 from inference.errors import Unavailable
 from inference.generator import engine as engines
+from inference.generator import layout
 from inference.generator.engine import Limits
 from inference.generator.layout import Layout
 from inference.generator.memory import Memory
@@ -166,3 +167,14 @@ def test_all_of_a_step_have_their_tokens_before_anything_is_remembered():
         running = [ask(engine, ids, 2) for ids in asked]
     assert [request.tokens() for request in running] == [reference(plain, ids, 2) for ids in asked]
     assert engine.memory.seen == [[1, 1]] * 4
+
+
+def test_where_nobody_knows_the_cache_all_of_the_step_go_and_the_next_is_served(monkeypatch):
+    """They cannot be led back: what they would write on from would be wrong."""
+    monkeypatch.setattr(layout, "KNOWN", layout.KNOWN - {layout.DynamicLayer})
+    engine, plain = unpacked(100)
+    running = [ask(engine, prompt(30, seed), count) for seed, count in ((1, 40), (2, 100))]
+    for request in running:
+        with pytest.raises(Unavailable, match=NO_MEMORY):
+            request.tokens()
+    assert ask(engine, prompt(30), 8).tokens() == reference(plain, prompt(30), 8)

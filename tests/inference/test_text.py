@@ -109,3 +109,28 @@ def test_a_template_that_refuses_a_system_message_gets_it_with_the_users(smol, t
 
 def test_the_end_of_a_turn_is_an_end(script):
     assert script.tokenizer.convert_tokens_to_ids("<|im_end|>") in script.ends()
+
+
+class Counting:
+    """A tokenizer that counts what it is asked to cut into tokens."""
+
+    def __init__(self, tokenizer) -> None:
+        self.tokenizer, self.calls = tokenizer, 0
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(self.tokenizer, name)
+
+    def __call__(self, *given: object, **named: object) -> object:
+        self.calls += 1
+        return self.tokenizer(*given, **named)
+
+
+def test_a_prompt_and_its_sections_are_cut_into_tokens_once(smol):
+    counting = Counting(smol.tokenizer)
+    script, messages = Script(counting), [Message("system", "Be brief."), Message("user", "Who pays?", (3,))]
+    ids, sections = script.sectioned(messages)
+    assert counting.calls == 1
+    assert (ids, sections) == (script.prompt(messages), script.sections(messages))
+    calls = counting.calls
+    assert script.beginning(messages, ids) == script.beginning(messages)
+    assert counting.calls == calls + 1 + 2
