@@ -24,6 +24,10 @@ class Unavailable(InferenceError):
         self.retry_after = retry_after
 
 
+class TooSlow(Unavailable):
+    """The deadline passed while it was at work: there is nothing wrong but the length of this request."""
+
+
 class BadReply(InferenceError):
     """The server answered something that is not the protocol."""
 

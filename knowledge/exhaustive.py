@@ -11,7 +11,7 @@ from django.db import DatabaseError, transaction
 from django.db.models import F
 from django.utils import timezone
 
-from inference.errors import Cancelled, InferenceError, ModelMissing, Unavailable
+from inference.errors import Cancelled, InferenceError, ModelMissing, TooSlow, Unavailable
 from knowledge import access, findings, generations, jobs, opinions, verdicts
 from knowledge.index import IndexUnavailable
 from knowledge.models import Document, Finding, Passage, Run, Verdict, Version
@@ -72,7 +72,7 @@ def _go_through(lease: jobs.Lease, run: Run) -> bool:
         if time.monotonic() > turn.until:
             return False
         _look(turn, pk)
-    return True
+    return not run.verdicts.filter(value="").exists()
 
 
 def _check(run: Run) -> None:
@@ -102,10 +102,16 @@ def _look(turn: _Turn, pk: int) -> None:
             turn.lease.hold()
             _check(row.run)
             _store(row, judged, opinion, pins, time.monotonic() - started)
-    except (jobs.LeaseLost, _Left, Unavailable) as error:  # nothing is wrong with the document
+    except (
+        jobs.LeaseLost,
+        _Left,
+        IndexUnavailable,
+        Unavailable,
+    ) as error:  # nothing is wrong with the document
         waits = row.waits + isinstance(error, Unavailable)
         Verdict.objects.filter(pk=pk, tries=row.tries).update(tries=row.tries - 1, waits=waits)
-        raise
+        if not isinstance(error, TooSlow):  # then another turn goes on behind what was read in this one
+            raise
 
 
 def _store(row: Verdict, judged: Judged, opinion: Opinion, pins: Pins, seconds: float) -> None:
@@ -169,10 +175,10 @@ def _asked(turn: _Turn, row: Verdict, keys: Sequence[Quote], found: Sequence[Pas
 
 def _note_failure(turn: _Turn, row: Verdict, error: InferenceError) -> None:
     """What is wrong with the generator is not found out anew with every document of this turn."""
-    is_first = row.waits < MOST_WAITS and turn.lease.attempt < ATTEMPTS
-    if isinstance(error, Unavailable) and is_first:
+    is_slow, may_wait = isinstance(error, TooSlow), row.waits < MOST_WAITS
+    if isinstance(error, Unavailable) and may_wait and (is_slow or turn.lease.attempt < ATTEMPTS):
         raise error
-    if isinstance(error, Unavailable | ModelMissing):
+    if isinstance(error, Unavailable | ModelMissing) and not is_slow:
         turn.failure = str(error)
         turn.until = time.monotonic() + SLICE_SECONDS  # for the sentences of the others
 

@@ -24,7 +24,7 @@ from knowledge.streams import give_back_connection
 PASSAGES = 40  # of a document that is too long, the closest ones that the plan chooses from
 BABBLE = 40  # characters behind what decides it, after which the rest is not waited for
 # Followed by a sign or nothing: “No doubt it does” is no no.
-SAID = re.compile(r"\W*(yes|no|undecided)(?=[.,:;!*)\]”\"—–]|\s*$|[ \t]*\n|\s+[\[—–-])", re.IGNORECASE)
+SAID = re.compile(r"\W*(yes|no|undecided)(?=[.,:;!*)\]”\"—–]|\s*$|[ \t]*\n|\s+[\[(“\"—–-])", re.IGNORECASE)
 VALUES = {"yes": Verdict.Value.YES, "no": Verdict.Value.NO, "undecided": Verdict.Value.UNDECIDED}
 WHOLE, IN_PART = "the whole document", "those passages of the document that there was room for"
 NO_ROOM = "The generator was not asked: no passage of this document fits beside the question."

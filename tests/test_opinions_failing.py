@@ -1,7 +1,8 @@
 """A generator that fails, hangs or is not wanted any more never holds up a run that asks it."""
 
+import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 
@@ -13,7 +14,7 @@ from starlette.responses import JSONResponse, StreamingResponse
 from inference.errors import Cancelled
 from ingestion import pipeline, places
 from knowledge import exhaustive, jobs, matters, opinions, runs, selection
-from knowledge.models import Finding, Job, Run
+from knowledge.models import Finding, Job, Passage, Run
 from tests.inference.conftest import serving, wait_for
 from tests.inference.test_remote import END, Silent, closed_port, events, piece, replying
 from tests.test_generations import work_off
@@ -114,6 +115,42 @@ def test_so_does_one_that_is_down_and_one_that_is_too_slow(people, judge, settin
     with serving(Silent()) as url:
         judge(url)
         assert "longer than 0.3 seconds" in letter(at_last(begun(people, DELAY))).note
+
+
+def test_documents_that_take_too_long_mute_no_healthy_generator(people, judge, settings):  # noqa: F811
+    """Each has its own tries, in turns that go on behind one another."""
+    for name in ("one.txt", "two.txt", "three.txt"):
+        add(people.matter, people.owner, name, LETTER.replace("nine", name))
+    settings.ANSWER_SECONDS = 0.5
+    asked: list[str] = []
+
+    async def slowly() -> AsyncIterator[str]:
+        asked.append("")
+        yield piece("Yes: ")
+        await asyncio.sleep(2)
+
+    with replying(lambda: StreamingResponse(slowly(), media_type="text/event-stream")) as url:
+        judge(url)
+        run = begun(people, DELAY)
+        work_off()
+    run.refresh_from_db()
+    assert run.state == Run.State.DONE, run.note
+    notes = list(run.verdicts.filter(value="undecided").values_list("note", flat=True))
+    assert len(notes) == 4
+    assert all("longer than 0.5 seconds" in note for note in notes)
+    assert len(asked) == 4 * (exhaustive.MOST_WAITS + 1)
+
+
+def test_an_index_that_is_being_rebuilt_is_no_failed_try(people, judge):  # noqa: F811
+    run = begun(people, DELAY)
+    lost = Passage.objects.filter(version__document__path="letter.txt")
+    vectors = dict(lost.values_list("pk", "vector"))
+    lost.update(vector=None)
+    judge(closed_port())
+    work_off()
+    assert run.verdicts.get(document__path="letter.txt").tries == 0
+    for pk, vector in vectors.items():
+        Passage.objects.filter(pk=pk).update(vector=vector)
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from queue import Empty
 import torch
 
 from inference.device import choose_device, choose_dtype
-from inference.errors import Cancelled, ContextTooLong, ModelMissing, Unavailable
+from inference.errors import Cancelled, ContextTooLong, ModelMissing, TooSlow
 from inference.generator import GeneratorConfig, Message, Options, Usage, weights
 from inference.generator.disk import Place
 from inference.generator.engine import Engine
@@ -158,7 +158,7 @@ class LocalStream:
             if self._cancelled():
                 raise Cancelled
             if time.monotonic() > request.deadline:
-                raise Unavailable(f"The answer took longer than {self._options.deadline_seconds:g} seconds.")
+                raise TooSlow(f"The answer took longer than {self._options.deadline_seconds:g} seconds.")
             try:
                 token = request.get(POLL_SECONDS)
             except Empty:

@@ -245,9 +245,10 @@ class Prefixes(Generic[P]):
         size, is_home = node.bytes, node.is_home
         if is_home and self._make_room(node.scope, size, is_home=False, beside=node):
             self._move(node, is_home=False)
+            self._count(node, -size, is_home=is_home)
         else:
+            self._count(node, -size, is_home=is_home)  # first: copies of its kin may find no memory
             self._remove(node)
-        self._count(node, -size, is_home=is_home)
         return size
 
     def _count(self, node: Node[P], more: int, *, is_home: bool) -> None:

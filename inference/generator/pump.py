@@ -9,7 +9,7 @@ from queue import Empty, SimpleQueue
 from threading import Event, Thread
 from typing import Any
 
-from inference.errors import Cancelled, InferenceError, Unavailable
+from inference.errors import Cancelled, InferenceError, TooSlow, Unavailable
 from inference.generator import Usage
 
 POLL_SECONDS = 0.05
@@ -80,11 +80,12 @@ def pump(produce: Produce, cancelled: Callable[[], bool], deadline_seconds: floa
 def _read(
     pieces: SimpleQueue[str | BaseException | None], cancelled: Callable[[], bool], end: float, limit: float
 ) -> Iterator[str]:
+    error: type[Unavailable] = Unavailable  # as long as nothing has come it may as well be down
     while True:
         if cancelled():
             raise Cancelled
         if time.monotonic() > end:
-            raise Unavailable(f"The answer took longer than {limit:g} seconds.")
+            raise error(f"The answer took longer than {limit:g} seconds.")
         try:
             piece = pieces.get(timeout=POLL_SECONDS)
         except Empty:
@@ -94,6 +95,7 @@ def _read(
         if isinstance(piece, BaseException):
             _raise(piece)
         else:
+            error = TooSlow
             yield piece
 
 
